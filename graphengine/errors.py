@@ -1,0 +1,189 @@
+"""Errors and problems: one shape, stable codes, texts in English and Japanese.
+
+GraphEngineError
+├── ProblemsFound     a workflow could not become a graph; carries every Problem
+├── NodeFailed        a node's body failed while running; carries node, inputs and cause
+├── ModelFileError    a model file is missing, damaged, of another family or unsafe
+├── InputError        a value reached a node that it cannot work with
+└── OutOfMemory       the device has no room, also after freeing and retrying smaller
+Cancelled             not an error: the person stopped the run
+
+Texts live in ``graphengine/messages/<area>.<language>.toml``: one table per code with
+``message`` and, where there is something to do, ``hint``. Both are ``str.format`` templates
+over the details.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+Severity = Literal["error", "warning"]
+LANGUAGES = ("en", "ja")
+
+
+class GraphEngineError(Exception):
+    """An error with a stable code whose text exists in every language.
+
+    ``details`` fill the templates of ``graphengine/messages``.
+    """
+
+    def __init__(self, code: str, /, **details: Any) -> None:
+        self.code = code
+        self.details = details
+        super().__init__(code)
+
+    def text(self, language: str = "en") -> str:
+        """The message and, where there is one, the hint."""
+        message, hint = render(self.code, self.details, language)
+        return f"{message} {hint}" if hint else message
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+class ModelFileError(GraphEngineError):
+    """A model file is missing, damaged, of another family or unsafe."""
+
+
+class InputError(GraphEngineError):
+    """A value reached a node that it cannot work with."""
+
+
+class OutOfMemory(GraphEngineError):
+    """The device has no room, also after freeing and retrying smaller."""
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error, the person asked for it
+    """The person stopped the run; raised inside the node that was running."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a workflow, where it is and how to mend it."""
+
+    code: str
+    node_id: str | None = None
+    title: str | None = None
+    input: str | None = None
+    expected: str | None = None
+    got: str | None = None
+    severity: Severity = "error"
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def message(self, language: str = "en") -> str:
+        """What happened and where, without the hint."""
+        where = self._where(language)
+        text = render(self.code, self._values(), language)[0]
+        return f"{where}: {text}" if where else text
+
+    def hint(self, language: str = "en") -> str:
+        """How to mend it; empty where nothing useful can be said."""
+        return render(self.code, self._values(), language)[1]
+
+    def text(self, language: str = "en") -> str:
+        """Message and hint in one line."""
+        return f"{self.message(language)} {self.hint(language)}".rstrip()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON shape: the same for the command line, the server and the editor."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "node_id": self.node_id,
+            "title": self.title,
+            "input": self.input,
+            "expected": self.expected,
+            "got": self.got,
+            "message": {language: self.message(language) for language in LANGUAGES},
+            "hint": {language: self.hint(language) for language in LANGUAGES},
+        }
+
+    def _values(self) -> dict[str, Any]:
+        return {
+            "node_id": self.node_id,
+            "title": self.title,
+            "input": self.input,
+            "expected": self.expected,
+            "got": self.got,
+            **self.details,
+        }
+
+    def _where(self, language: str) -> str:
+        if self.node_id is None:
+            return ""
+        node = f"{self.title} (#{self.node_id})" if self.title else f"#{self.node_id}"
+        if self.input is None:
+            return node
+        word = {"en": "input", "ja": "入力"}[language]
+        return f'{node}, {word} "{self.input}"'
+
+
+class ProblemsFound(GraphEngineError):
+    """A workflow could not become a graph; ``problems`` holds everything that is wrong."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("problems_found", count=len(problems))
+
+    def text(self, language: str = "en") -> str:
+        lines = [problem.text(language) for problem in self.problems]
+        return "\n".join([super().text(language), *lines])
+
+
+class NodeFailed(GraphEngineError):
+    """A node's body failed; ``inputs`` are described by shape, dtype and range, never whole."""
+
+    def __init__(
+        self,
+        *,
+        node_id: str,
+        title: str,
+        node_type: str,
+        inputs: Mapping[str, str],
+        cause: BaseException,
+    ) -> None:
+        self.node_id = node_id
+        self.title = title
+        self.node_type = node_type
+        self.inputs = dict(inputs)
+        self.cause = cause
+        super().__init__("node_failed", node_id=node_id, title=title, node_type=node_type)
+
+    def text(self, language: str = "en") -> str:
+        return f"{super().text(language)} {self.cause_text(language)}"
+
+    def cause_text(self, language: str = "en") -> str:
+        """The cause alone, in the person's language where it is one of ours."""
+        if isinstance(self.cause, GraphEngineError):
+            return self.cause.text(language)
+        return f"{type(self.cause).__name__}: {self.cause}"
+
+
+def render(code: str, values: Mapping[str, Any], language: str) -> tuple[str, str]:
+    """Message and hint of a code; an unknown code shows itself and its details."""
+    entry = _catalogue(language).get(code) or _catalogue("en").get(code)
+    if entry is None:
+        shown = ", ".join(f"{name}={value!r}" for name, value in values.items() if value)
+        return (f"{code} ({shown})" if shown else code), ""
+    filled = _Details(values)
+    return entry["message"].format_map(filled), entry.get("hint", "").format_map(filled)
+
+
+class _Details(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+@cache
+def _catalogue(language: str) -> dict[str, dict[str, str]]:
+    entries: dict[str, dict[str, str]] = {}
+    folder = resources.files("graphengine") / "messages"
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(f".{language}.toml"):
+            entries.update(tomllib.loads(file.read_text(encoding="utf-8")))
+    return entries
