@@ -58,7 +58,7 @@ class OutOfMemory(GraphEngineError):
     """The device has no room, also after freeing and retrying smaller."""
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error, the person asked for it
+class Cancelled(Exception):
     """The person stopped the run; raised inside the node that was running."""
 
 
