@@ -1,0 +1,155 @@
+"""What the engine knows of a node: a frozen description, made from a function or by an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from graphengine.parameters import Widget
+
+if TYPE_CHECKING:
+    from graphengine.folders import Folders
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED = _Required()
+"""The default of an input that has none."""
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One input. A link may always come in; without a widget nothing else can.
+
+    ``many``: several links, given as a list. ``lazy``: evaluated only when the body calls it.
+    ``items``: gets all items of a list-mapped link in one call, instead of one call an item.
+    ``optional``: shown as optional to ComfyUI's clients (it may be absent altogether).
+    ``raw_link``: the body gets the link itself instead of its value.
+    """
+
+    name: str
+    type: str
+    widget: Widget | None = None
+    default: Any = REQUIRED
+    optional: bool = False
+    many: bool = False
+    lazy: bool = False
+    items: bool = False
+    raw_link: bool = False
+    help: str = ""
+
+    @property
+    def required(self) -> bool:
+        """Whether a workflow must give it."""
+        return self.default is REQUIRED
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """One output. ``items``: the body returns a list whose items go on one by one."""
+
+    name: str
+    type: str
+    items: bool = False
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class NodeTexts:
+    """A node's texts in one language; inputs and outputs by name."""
+
+    title: str = ""
+    description: str = ""
+    category: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    search: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a node came from. ``digest`` changes with the file's content, so results do too."""
+
+    package: str
+    file: str = ""
+    line: int = 0
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """A node type: its inputs, outputs, function, and how its results may be kept.
+
+    ``function`` is called with the inputs by name (and the context, if it asks for one).
+    ``sink``: it is run for what it shows or writes; a workflow needs at least one.
+    ``cache``: ``inputs`` = same inputs, same result; ``never`` = runs every time.
+    ``fingerprint``: what else decides the result, from the literal values (a linked one is absent).
+    ``concurrent``: may overlap with other work because it waits (files, network), not computes.
+    ``open_inputs``: links to names that it does not declare are passed on as well.
+    ``per_node``: the node's id is part of its results' key, so equal nodes do not share results.
+    """
+
+    id: str
+    function: Callable[..., Any]
+    inputs: tuple[InputSpec, ...] = ()
+    outputs: tuple[OutputSpec, ...] = ()
+    title: str = ""
+    category: str = ""
+    description: str = ""
+    sink: bool = False
+    is_async: bool = False
+    cache: Literal["inputs", "never"] = "inputs"
+    version: int = 1
+    fingerprint: Callable[[Mapping[str, Any], Folders], Hashable] | None = None
+    concurrent: bool = False
+    open_inputs: bool = False
+    per_node: bool = False
+    context_name: str | None = None
+    artifacts_field: str | None = None
+    deprecated: bool = False
+    experimental: bool = False
+    search: tuple[str, ...] = ()
+    texts: Mapping[str, NodeTexts] = field(default_factory=dict)
+    origin: Origin = Origin("")
+
+    @cached_property
+    def input(self) -> Mapping[str, InputSpec]:
+        """The inputs by name."""
+        return {spec.name: spec for spec in self.inputs}
+
+    @cached_property
+    def key(self) -> str:
+        """What of the node itself decides its results."""
+        return f"{self.id}:{self.version}:{self.origin.digest}"
+
+    @cached_property
+    def has_lazy(self) -> bool:
+        """Whether any input is evaluated on demand."""
+        return any(spec.lazy for spec in self.inputs)
+
+    def text(self, language: str) -> NodeTexts:
+        """The texts in a language, English where one is missing."""
+        english = NodeTexts(
+            title=self.title or self.id,
+            description=self.description,
+            category=self.category,
+            inputs={spec.name: spec.help for spec in self.inputs},
+            outputs={spec.name: spec.help for spec in self.outputs},
+            search=self.search,
+        )
+        other = self.texts.get(language)
+        if other is None:
+            return english
+        return NodeTexts(
+            title=other.title or english.title,
+            description=other.description or english.description,
+            category=other.category or english.category,
+            inputs={**english.inputs, **other.inputs},
+            outputs={**english.outputs, **other.outputs},
+            search=other.search or english.search,
+        )
