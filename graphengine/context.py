@@ -1,0 +1,90 @@
+"""What a running node may ask of its surroundings: progress, cancelling, folders, networks.
+
+A node gets one by naming a parameter of type `Context`; it is not a socket.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from graphengine.errors import Cancelled, GraphEngineError
+from graphengine.events import Event, NodePreview, NodeProgress, NodeWarning
+from graphengine.folders import Folders
+
+if TYPE_CHECKING:
+    from graphengine.diffusion.residency import ModelStore
+
+
+class CancelFlag:
+    """Set from any thread to stop a run; looked at before each node and at each progress."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """Ask the run to stop."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether somebody asked."""
+        return self._event.is_set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until somebody asks, at most ``timeout_s``; whether somebody did."""
+        return self._event.wait(timeout_s)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all nodes of one run share.
+
+    ``prompt`` and ``pnginfo`` are what pictures carry: the API workflow as executed, and
+    further JSON values by name, usually ``workflow``.
+    """
+
+    folders: Folders
+    get_models: Callable[[], ModelStore]
+    emit: Callable[[Event], None]
+    cancel: CancelFlag
+    prompt: Mapping[str, Any] = field(default_factory=dict)
+    pnginfo: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One node's view of the run."""
+
+    node_id: str
+    title: str
+    run: Surroundings
+
+    @property
+    def folders(self) -> Folders:
+        """Model folders, input, output and temporary folder."""
+        return self.run.folders
+
+    @property
+    def models(self) -> ModelStore:
+        """The networks in memory; imports torch on first use."""
+        return self.run.get_models()
+
+    def progress(self, value: float, total: float) -> None:
+        """Say how far the node is; raises `Cancelled` if the person stopped the run."""
+        self.check_cancelled()
+        self.run.emit(NodeProgress(self.node_id, value, total))
+
+    def preview(self, image: Any) -> None:
+        """Show a picture (a PIL image) of what is being made."""
+        self.run.emit(NodePreview(self.node_id, image))
+
+    def warn(self, warning: GraphEngineError) -> None:
+        """Tell the person something that does not stop the run."""
+        self.run.emit(NodeWarning(self.node_id, warning))
+
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` if the person stopped the run."""
+        if self.run.cancel.is_set():
+            raise Cancelled
