@@ -1,0 +1,5 @@
+"""``python -m graphengine``: the command line."""
+
+from graphengine.cli import main
+
+main()

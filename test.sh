@@ -1,0 +1,25 @@
+#!/bin/sh
+# All checks: ./test.sh [PYTEST ARGS]. The first time it installs what is needed.
+# Without arguments all tests run, on two processes; with arguments pytest gets those instead.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+. "$root/tools/environment.sh"
+prepare_environment test
+cd "$root"
+
+step() {
+    name=$1
+    shift
+    say "$name: $*"
+    "$root/.venv/bin/python" -m "$@" || fail "FAILED at: $name"
+}
+
+step lint ruff check .
+step format ruff format --check .
+step types mypy
+if [ $# -eq 0 ]; then
+    # Two processes share the cores, so each of them computes on one.
+    export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+    set -- -n 2
+fi
+step tests pytest "$@"
