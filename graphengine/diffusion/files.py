@@ -1,0 +1,189 @@
+"""Model files as mappings of named tensors: safetensors and PyTorch's own, both memory-mapped.
+
+Nothing here knows which network a file holds. Pickles are only read by PyTorch's restricted
+unpickler (``weights_only=True``); whatever it refuses is refused here, by name.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from graphengine.errors import ModelFileError
+from graphengine.sockets import FileRef
+
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+
+# What training frameworks leave beside the tensors of real checkpoints. None of it is executed:
+# every one of these names is read as an inert placeholder.
+_IGNORED_GLOBALS = ("pytorch_lightning.", "lightning.", "omegaconf.", "numpy.", "collections.")
+_FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
+_ZIP_MAGIC = b"PK\x03\x04"
+_PICKLE_MAGIC = b"\x80"
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """Shape and dtype of a stored tensor, known without reading it."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True, eq=False)
+class TensorFile(Mapping[str, TensorInfo]):
+    """A model file, or the part of it under a prefix: what it holds, and how to read one tensor."""
+
+    ref: FileRef
+    infos: Mapping[str, TensorInfo]
+    read: Callable[[str], Tensor]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> TensorInfo:
+        return self.infos[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.infos)
+
+    def __len__(self) -> int:
+        return len(self.infos)
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """The shape of ``key``; ModelFileError naming the key if the file lacks it."""
+        if key not in self.infos:
+            raise ModelFileError("model_missing_key", path=self.ref.path, key=key, count=1)
+        return self.infos[key].shape
+
+    def tensor(self, key: str) -> Tensor:
+        """The tensor of ``key``, memory-mapped where the format allows."""
+        self.shape(key)
+        try:
+            return self.read(key)
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise ModelFileError("model_truncated", path=self.ref.path, cause=error) from error
+
+    def under(self, prefix: str) -> TensorFile:
+        """The tensors whose keys begin with ``prefix``, named without it."""
+        if not prefix:
+            return self
+        cut = len(prefix)
+        infos = {key[cut:]: info for key, info in self.infos.items() if key.startswith(prefix)}
+        return TensorFile(self.ref, infos, lambda key: self.read(prefix + key), self.metadata)
+
+
+def file_ref(path: str | Path) -> FileRef:
+    """The identity of a model file as it is now; ModelFileError if there is no such file."""
+    path = Path(path)
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise ModelFileError("model_not_found", path=str(path)) from error
+    if path.is_dir():
+        raise ModelFileError("model_is_folder", path=str(path))
+    return FileRef(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+def open_tensors(source: str | Path | FileRef) -> TensorFile:
+    """What a model file holds, without reading its tensors.
+
+    Recognised by content, not by name. Raises ModelFileError for a file that is missing, empty,
+    truncated, no model file, unsafe, or (given a FileRef) changed since the node looked at it.
+    """
+    ref = file_ref(source.path if isinstance(source, FileRef) else source)
+    if isinstance(source, FileRef) and source != ref:
+        raise ModelFileError("model_changed", path=ref.path)
+    if ref.size_bytes == 0:
+        raise ModelFileError("model_empty", path=ref.path)
+    with Path(ref.path).open("rb") as file:
+        head = file.read(9)
+    if head.startswith(_ZIP_MAGIC) or head.startswith(_PICKLE_MAGIC):
+        return _open_pickle(ref, mapped=head.startswith(_ZIP_MAGIC))
+    if head[8:9] == b"{":
+        return _open_safetensors(ref)
+    raise ModelFileError("model_not_a_model", path=ref.path, size_bytes=ref.size_bytes)
+
+
+def _open_safetensors(ref: FileRef) -> TensorFile:
+    try:
+        # Typed as Any: safetensors ships incomplete stubs.
+        handle: Any = safe_open(ref.path, framework="pt", device="cpu")
+        infos = {key: _slice_info(handle.get_slice(key)) for key in handle.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError("model_truncated", path=ref.path, cause=error) from error
+    except KeyError as error:
+        raise ModelFileError("model_dtype_unknown", path=ref.path, dtype=error.args[0]) from error
+    return TensorFile(ref, infos, handle.get_tensor, handle.metadata() or {})
+
+
+def _slice_info(part: Any) -> TensorInfo:
+    return TensorInfo(tuple(part.get_shape()), _DTYPES[part.get_dtype()])
+
+
+def _open_pickle(ref: FileRef, *, mapped: bool) -> TensorFile:
+    stored = _unpickle(ref, mapped=mapped)
+    tensors = {key: value for key, value in _flatten(stored) if isinstance(value, Tensor)}
+    if not tensors:
+        raise ModelFileError("model_not_a_model", path=ref.path, size_bytes=ref.size_bytes)
+    infos = {key: TensorInfo(tuple(value.shape), value.dtype) for key, value in tensors.items()}
+    return TensorFile(ref, infos, lambda key: tensors[key].detach())
+
+
+def _unpickle(ref: FileRef, *, mapped: bool) -> Any:
+    try:
+        with torch.serialization.safe_globals(_placeholders(ref, zipped=mapped)):
+            return torch.load(ref.path, map_location="cpu", weights_only=True, mmap=mapped)
+    except UnpicklingError as error:
+        forbidden = _FORBIDDEN.search(str(error))
+        if forbidden is None:
+            raise ModelFileError("model_truncated", path=ref.path, cause=error) from error
+        name = forbidden.group(1)
+        raise ModelFileError("model_unsafe_pickle", path=ref.path, name=name) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
+        raise ModelFileError("model_truncated", path=ref.path, cause=error) from error
+
+
+class _Placeholder:
+    """Stands for a training framework's object in a checkpoint; holds and does nothing."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        del args, options
+
+    def __setstate__(self, state: object) -> None:
+        del state
+
+
+def _placeholders(ref: FileRef, *, zipped: bool) -> list[Any]:
+    if not zipped or not zipfile.is_zipfile(ref.path):
+        return []
+    names = torch.serialization.get_unsafe_globals_in_checkpoint(ref.path)
+    return [(_Placeholder, name) for name in names if name.startswith(_IGNORED_GLOBALS)]
+
+
+def _flatten(stored: Any) -> Iterable[tuple[str, Any]]:
+    """Key and value pairs of what a ``.ckpt`` holds, its wrappers taken off."""
+    for wrapper in ("state_dict", "model", "params_ema", "params"):
+        if isinstance(stored, Mapping) and isinstance(stored.get(wrapper), Mapping):
+            stored = stored[wrapper]
+    return stored.items() if isinstance(stored, Mapping) else ()
