@@ -42,6 +42,13 @@ class GraphEngineError(Exception):
         message, hint = render(self.code, self.details, language)
         return f"{message} {hint}" if hint else message
 
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON shape: the same for the command line, the server and the editor."""
+        return {
+            "code": self.code,
+            "message": {language: self.text(language) for language in LANGUAGES},
+        }
+
     def __str__(self) -> str:
         return self.text()
 
@@ -134,6 +141,9 @@ class ProblemsFound(GraphEngineError):
         lines = [problem.text(language) for problem in self.problems]
         return "\n".join([super().text(language), *lines])
 
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "problems": [problem.as_dict() for problem in self.problems]}
+
 
 class NodeFailed(GraphEngineError):
     """A node's body failed; ``inputs`` are described by shape, dtype and range, never whole."""
@@ -156,6 +166,15 @@ class NodeFailed(GraphEngineError):
 
     def text(self, language: str = "en") -> str:
         return f"{super().text(language)} {self.cause_text(language)}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **super().as_dict(),
+            "node_id": self.node_id,
+            "title": self.title,
+            "node_type": self.node_type,
+            "inputs": self.inputs,
+        }
 
     def cause_text(self, language: str = "en") -> str:
         """The cause alone, in the person's language where it is one of ours."""
