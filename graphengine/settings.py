@@ -1,0 +1,90 @@
+"""The settings of one installation: folders, device and memory, from ``GRAPHENGINE_*``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from graphengine.errors import GraphEngineError
+from graphengine.folders import Folders, model_folders
+
+PREFIX = "GRAPHENGINE_"
+STARTER_FOLDER = Path(__file__).parent / "starter"
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class SettingsError(GraphEngineError):
+    """A setting whose value cannot be used; says which variable and why."""
+
+
+class Settings(BaseModel):
+    """Where files lie, where to compute, how much to keep.
+
+    ``base_directory``: holds ``input``, ``output``, ``temp``, ``user``, ``models`` and
+    ``plugins`` unless they are named one by one; the current directory by default.
+    ``plugin_directories``: in the environment separated as in PATH.
+    ``device``: ``auto`` takes cuda, then mps, then cpu. ``cache_ram_bytes``: how much finished
+    results may occupy in memory.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_directory: Path = Field(default_factory=Path.cwd)
+    input_directory: Path | None = None
+    output_directory: Path | None = None
+    temp_directory: Path | None = None
+    user_directory: Path | None = None
+    models_directory: Path | None = None
+    plugin_directories: tuple[Path, ...] | None = None
+    device: Device = "auto"
+    cache_ram_bytes: int = Field(default=2 * 1024**3, ge=0)
+
+    def folders(self) -> Folders:
+        """The folders of this installation; the starter model's is one of ``checkpoints``."""
+        return Folders(
+            input=self._below_base(self.input_directory, "input"),
+            output=self._below_base(self.output_directory, "output"),
+            temp=self._below_base(self.temp_directory, "temp"),
+            user=self._below_base(self.user_directory, "user"),
+            models=model_folders(
+                self._below_base(self.models_directory, "models"),
+                {"checkpoints": (STARTER_FOLDER,)},
+            ),
+        )
+
+    def plugins(self) -> tuple[Path, ...]:
+        """The folders whose files and packages are loaded as plugins."""
+        if self.plugin_directories is None:
+            return (self.base_directory / "plugins",)
+        return tuple(self.base_directory / folder for folder in self.plugin_directories)
+
+    def _below_base(self, folder: Path | None, name: str) -> Path:
+        return self.base_directory / (folder or name)
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """The settings from ``GRAPHENGINE_*``; ``overrides`` win where they are not None.
+
+    Raises `SettingsError`.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {
+        name: environment[PREFIX + name.upper()]
+        for name in Settings.model_fields
+        if environment.get(PREFIX + name.upper())
+    }
+    if "plugin_directories" in values:
+        values["plugin_directories"] = values["plugin_directories"].split(os.pathsep)
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise SettingsError(
+            "bad_setting", variable=PREFIX + name.upper(), got=first["input"], cause=first["msg"]
+        ) from error
