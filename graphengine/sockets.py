@@ -168,14 +168,15 @@ class Sampling:
 
     ``prediction``: eps and v (Salimans & Ho 2022), x0, lcm (Luo et al. 2023), edm (Karras et al.
     2022) or flow. ``levels``: ``discrete`` = the 1000 steps of Stable Diffusion, ``lcm`` = every
-    20th of them, ``continuous`` = any sigma between ``sigma_min`` and ``sigma_max``.
+    20th of them, ``continuous`` and ``continuous_v`` = any sigma between ``sigma_min`` and
+    ``sigma_max``, told to the network as log(sigma) / 4 or 2 atan(sigma) / pi.
     ``zero_terminal_snr``: rescaled so that the last step is pure noise (Lin et al. 2023).
     """
 
     prediction: Literal["eps", "v", "x0", "lcm", "edm", "edm_playground", "img_to_img", "flow"] = (
         "eps"
     )
-    levels: Literal["discrete", "lcm", "continuous", "flow"] = "discrete"
+    levels: Literal["discrete", "lcm", "continuous", "continuous_v", "flow"] = "discrete"
     zero_terminal_snr: bool = False
     sigma_min: float | None = None
     sigma_max: float | None = None
