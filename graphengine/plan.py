@@ -1,0 +1,74 @@
+"""A plan: which nodes to run for some targets, in which order; lazy links are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterable
+from dataclasses import dataclass
+
+from graphengine.errors import Problem, ProblemsFound
+from graphengine.graph import Graph, GraphNode
+from graphengine.nearest import listed, nearest
+from graphengine.workflow import links_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``order``: what the targets need without lazy links, each node after its sources."""
+
+    order: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+def make_plan(graph: Graph, targets: Collection[str] | None = None) -> Plan:
+    """The plan for some nodes, by default for all sinks; raises ProblemsFound for unknown ones."""
+    chosen = graph.sinks if targets is None else tuple(targets)
+    unknown = [name for name in chosen if name not in graph.nodes]
+    if unknown:
+        raise ProblemsFound(tuple(_unknown_target(name, graph) for name in unknown))
+    return Plan(_ordered(graph, _reachable(graph, chosen, ())), chosen)
+
+
+def needed_by(graph: Graph, node_id: str, done: Container[str]) -> tuple[str, ...]:
+    """What must still run for one more node, that node last; without lazy links.
+
+    ``done`` nodes and what only they need are left out, as are nodes outside of the graph.
+    """
+    return _ordered(graph, _reachable(graph, (node_id,), done))
+
+
+def _reachable(graph: Graph, roots: Iterable[str], done: Container[str]) -> set[str]:
+    found = {node_id for node_id in roots if node_id not in done}
+    waiting = list(found)
+    while waiting:
+        for source in _sources(graph.nodes[waiting.pop()]):
+            if source not in found and source in graph.nodes and source not in done:
+                found.add(source)
+                waiting.append(source)
+    return found
+
+
+def _sources(node: GraphNode) -> list[str]:
+    """The nodes that must have run before the body can be called."""
+    lazy = node.spec.has_lazy
+    return [
+        link.node
+        for name, value in node.links.items()
+        if not (lazy and _is_lazy(node, name))
+        for link in links_of(value)
+    ]
+
+
+def _is_lazy(node: GraphNode, name: str) -> bool:
+    spec = node.spec.input.get(name)
+    return spec is not None and spec.lazy
+
+
+def _ordered(graph: Graph, found: set[str]) -> tuple[str, ...]:
+    if 2 * len(found) > len(graph.order):
+        return tuple(node_id for node_id in graph.order if node_id in found)
+    return tuple(sorted(found, key=graph.rank.__getitem__))
+
+
+def _unknown_target(name: str, graph: Graph) -> Problem:
+    close = listed(nearest(name, graph.nodes))
+    return Problem("unknown_target", got=name, details={"nearest": close})
