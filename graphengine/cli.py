@@ -1,0 +1,389 @@
+"""The command line: ``graphengine run``, ``validate`` and ``nodes``. Only here is printed.
+
+What is heavy is imported inside the commands, so that checking a workflow takes half a second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from graphengine import __version__
+from graphengine.errors import GraphEngineError, NodeFailed, Problem, ProblemsFound, render
+
+if TYPE_CHECKING:
+    from graphengine.context import CancelFlag
+    from graphengine.engine import RunResult
+    from graphengine.events import Event
+    from graphengine.folders import Folders
+    from graphengine.graph import Graph
+    from graphengine.registry import LoadFailure, Registry
+    from graphengine.settings import Settings
+    from graphengine.workflow import Workflow
+
+OK = 0
+PROBLEMS = 1
+FAILED = 3
+DEFECT = 4
+STOPPED = 130
+
+EPILOG = (
+    "Exit codes: 0 all went well; 1 the workflow has problems or cannot be read; 2 wrong usage; "
+    "3 the run failed; 4 a defect of graphengine; 130 stopped with Ctrl-C."
+)
+
+app = typer.Typer(
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+WorkflowFile = Annotated[str, typer.Argument(metavar="FILE", help="A workflow; - reads stdin.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Language = Annotated[
+    Literal["en", "ja"] | None,
+    typer.Option("--language", help="Language of messages.  [default: from LC_ALL or LANG]"),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
+
+
+@dataclass(frozen=True)
+class Output:
+    """How to speak: in which language, as JSON or as text, with tracebacks or without."""
+
+    language: str
+    as_json: bool
+    debug: bool
+
+    def text(self, code: str, **values: Any) -> str:
+        """One of the command line's own texts."""
+        return render(code, values, self.language)[0]
+
+
+@app.command(epilog=EPILOG)
+def run(
+    file: WorkflowFile,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NODE.INPUT=VALUE",
+            help="Change an input; NODE is an id or a title. VALUE is JSON, or else a text. "
+            "May be given several times.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where pictures go.  [default: output]")
+    ] = None,
+    as_json: AsJson = False,
+    language: Language = None,
+    debug: Debug = False,
+) -> None:
+    """Run a workflow and print where its pictures are.
+
+    With --json: one JSON object a line, each event as it happens, the last one with
+    "event": "result". Ctrl-C stops within a sampling step; a second Ctrl-C ends at once.
+    """
+    with reporting(language, as_json, debug) as out:
+        from graphengine.settings import load_settings
+
+        settings = load_settings(output_directory=output)
+        workflow = _changed(_load(file), changes or [])
+        raise typer.Exit(_run(settings, workflow, out))
+
+
+@app.command(epilog=EPILOG)
+def validate(
+    file: WorkflowFile, as_json: AsJson = False, language: Language = None, debug: Debug = False
+) -> None:
+    """Check a workflow without running it; say everything that is wrong."""
+    with reporting(language, as_json, debug) as out:
+        from graphengine.settings import load_settings
+
+        settings = load_settings()
+        registry = _registry(settings, out)
+        problems = _problems(file, registry, settings.folders())
+        errors = sum(problem.severity == "error" for problem in problems)
+        if as_json:
+            _print_json(
+                {"valid": not errors, "problems": [problem.as_dict() for problem in problems]}
+            )
+        else:
+            _print_problems(problems, out, err=False)
+            code = "cli_invalid" if errors else "cli_valid"
+            typer.echo(out.text(code, file=file, errors=errors, warnings=len(problems) - errors))
+        raise typer.Exit(PROBLEMS if errors else OK)
+
+
+@app.command(epilog=EPILOG)
+def nodes(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NODE]", help="Show all about this node.")
+    ] = None,
+    as_json: AsJson = False,
+    language: Language = None,
+    debug: Debug = False,
+) -> None:
+    """List all nodes, or show one with its inputs and outputs."""
+    with reporting(language, as_json, debug) as out:
+        from graphengine import docs
+        from graphengine.settings import load_settings
+
+        settings = load_settings()
+        registry = _registry(settings, out)
+        specs = registry.specs() if name is None else (docs.find_node(registry, name),)
+        if as_json:
+            failures = [docs.failure_json(failure) for failure in registry.failures]
+            described = [docs.node_json(spec, settings.folders()) for spec in specs]
+            _print_json({"nodes": described, "failures": failures})
+        elif name is None:
+            typer.echo(docs.node_list(specs, out.language))
+        else:
+            _print_markdown(docs.node_page(specs[0], out.language))
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"graphengine {__version__}")
+        raise typer.Exit(OK)
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_print_version),
+    ] = False,
+) -> None:
+    """Evaluates node graphs that make pictures."""
+
+
+def main() -> None:
+    """Run the command line; ends the process with one of the exit codes."""
+    try:
+        app(prog_name="graphengine")
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
+
+
+@contextmanager
+def reporting(language: str | None, as_json: bool, debug: bool) -> Iterator[Output]:
+    """Gives how to speak; every error inside becomes its message and its exit code."""
+    out = Output(language or _language_of(os.environ.get), as_json, debug)
+    try:
+        yield out
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt:
+        raise typer.Exit(STOPPED) from None
+    except BrokenPipeError:
+        # The reader of our output (a pager, head) has gone; nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(OK) from None
+    except GraphEngineError as error:
+        _report(error, out)
+        raise typer.Exit(PROBLEMS) from error
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        _report(GraphEngineError("cli_defect", cause=cause), out, error)
+        raise typer.Exit(DEFECT) from error
+
+
+# --- run -----------------------------------------------------------------------------------------
+
+
+def _run(settings: Settings, workflow: Workflow, out: Output) -> int:
+    from graphengine.context import CancelFlag
+    from graphengine.engine import Engine
+
+    engine = Engine.open(settings)
+    _print_failures(engine.registry.failures, out)
+    graph = engine.build(workflow)
+    _print_problems(graph.problems, out)
+    cancel = CancelFlag()
+    with _ctrl_c_stops(cancel, out), _display(graph, out) as show:
+        result = engine.run(workflow, on_event=show, cancel=cancel)
+    _print_result(result, out)
+    return {"done": OK, "failed": FAILED, "cancelled": STOPPED}[result.status]
+
+
+@contextmanager
+def _display(graph: Graph, out: Output) -> Iterator[Callable[[Event], None]]:
+    from graphengine import run_display
+
+    if out.as_json:
+        yield run_display.json_lines(typer.echo)
+    elif sys.stderr.isatty():
+        with run_display.bars(graph, out.language) as show:
+            yield show
+    else:
+        yield run_display.lines(graph, out.language, partial(typer.echo, err=True))
+
+
+@contextmanager
+def _ctrl_c_stops(cancel: CancelFlag, out: Output) -> Iterator[None]:
+    """The first Ctrl-C sets the flag; the second ends the process, whatever it is doing."""
+
+    def interrupted(*_: object) -> None:
+        # os.write, because print may not be called again inside itself.
+        if cancel.is_set():
+            os.write(sys.stderr.fileno(), _SHOW_CURSOR if sys.stderr.isatty() else b"")
+            os._exit(STOPPED)
+        cancel.set()
+        os.write(sys.stderr.fileno(), f"\n{out.text('cli_stopping')}\n".encode())
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+def _print_result(result: RunResult, out: Output) -> None:
+    files = [str(file.absolute()) for file in result.files]
+    if out.as_json:
+        error = None if result.error is None else result.error.as_dict()
+        _print_json_line(
+            {
+                "event": "result",
+                "status": result.status,
+                "seconds": result.seconds,
+                "files": files,
+                "error": error,
+                "prompt": result.prompt,
+            }
+        )
+        return
+    for text in (text for artifacts in result.artifacts.values() for text in artifacts.texts):
+        typer.echo(text)
+    for file in files:
+        typer.echo(file)
+    if result.error is not None:
+        _report(result.error, out)
+    typer.echo(out.text(f"cli_{result.status}", seconds=f"{result.seconds:.1f}"), err=True)
+
+
+# --- reading what is asked ------------------------------------------------------------------------
+
+
+def _load(file: str) -> Workflow:
+    from graphengine.workflow import load_workflow
+
+    return load_workflow("/dev/stdin" if file == "-" else file)
+
+
+def _changed(workflow: Workflow, changes: Iterable[str]) -> Workflow:
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals:
+            raise GraphEngineError("set_form", name=change)
+        workflow = workflow.set(name, _value(value))
+    return workflow
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_json)
+    except ValueError:
+        return text
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _registry(settings: Settings, out: Output) -> Registry:
+    from graphengine.registry import load_registry
+
+    registry = load_registry(settings.plugins())
+    _print_failures(registry.failures, out)
+    return registry
+
+
+def _problems(file: str, registry: Registry, folders: Folders) -> tuple[Problem, ...]:
+    """All that is wrong, from a file that is not there to a value that does not fit."""
+    from graphengine.graph import check_graph
+
+    try:
+        return check_graph(_load(file), registry, folders)[1]
+    except ProblemsFound as error:
+        return error.problems
+    except GraphEngineError as error:
+        return (Problem(error.code, details=error.details),)
+
+
+def _language_of(variable: Any) -> str:
+    """The first of the variables that decides, as POSIX has it; English unless it is Japanese."""
+    locale = variable("LC_ALL") or variable("LC_MESSAGES") or variable("LANG") or ""
+    return "ja" if locale.startswith("ja") else "en"
+
+
+# --- printing -------------------------------------------------------------------------------------
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def _print_json_line(document: Any) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False))
+
+
+def _print_markdown(text: str) -> None:
+    """Set in type for a person's terminal, as it is for a file or a pipe."""
+    if not sys.stdout.isatty():
+        typer.echo(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))
+
+
+def _print_problems(problems: Iterable[Problem], out: Output, *, err: bool = True) -> None:
+    if out.as_json:
+        return
+    for problem in problems:
+        text = problem.message(out.language)
+        typer.echo(out.text(f"cli_{problem.severity}", text=text), err=err)
+        if hint := problem.hint(out.language):
+            typer.echo(f"    {hint}", err=err)
+
+
+def _print_failures(failures: Iterable[LoadFailure], out: Output) -> None:
+    if out.as_json:
+        return
+    for failure in failures:
+        where = f"{failure.file}:{failure.line}" if failure.line else failure.file
+        text = out.text("cli_load_failure", where=where, cause=failure.cause)
+        typer.echo(out.text("cli_warning", text=text), err=True)
+
+
+def _report(error: GraphEngineError, out: Output, cause: BaseException | None = None) -> None:
+    failed = error if isinstance(error, NodeFailed) else None
+    if out.as_json:
+        _print_json_line({"event": "error", "error": error.as_dict()})
+    elif isinstance(error, ProblemsFound):
+        _print_problems(error.problems, out)
+    else:
+        typer.echo(out.text("cli_error", text=error.text(out.language)), err=True)
+        for name, value in failed.inputs.items() if failed else ():
+            typer.echo(f"    {name}: {value}", err=True)
+    if out.debug:
+        traceback.print_exception(cause or (failed.cause if failed else error))
