@@ -7,8 +7,9 @@ unpickler (``weights_only=True``); whatever it refuses is refused here, by name.
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -40,6 +41,11 @@ _DTYPES = {
 # every one of these names is read as an inert placeholder.
 _IGNORED_GLOBALS = ("pytorch_lightning.", "lightning.", "omegaconf.", "numpy.", "collections.")
 _FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
+# What PyTorch's unpickler raises on a file that ends too early, depending on where.
+_DAMAGE = (
+    RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError,
+    struct.error,
+)  # fmt: skip
 _ZIP_MAGIC = b"PK\x03\x04"
 _PICKLE_MAGIC = b"\x80"
 
@@ -82,7 +88,7 @@ class TensorFile(Mapping[str, TensorInfo]):
         try:
             return self.read(key)
         except (SafetensorError, RuntimeError, OSError) as error:
-            raise ModelFileError("model_truncated", path=self.ref.path, cause=error) from error
+            raise _damaged(self.ref, error) from error
 
     def under(self, prefix: str) -> TensorFile:
         """The tensors whose keys begin with ``prefix``, named without it."""
@@ -111,6 +117,27 @@ def open_tensors(source: str | Path | FileRef) -> TensorFile:
     Recognised by content, not by name. Raises ModelFileError for a file that is missing, empty,
     truncated, no model file, unsafe, or (given a FileRef) changed since the node looked at it.
     """
+    ref, form = _recognised(source)
+    if form == "safetensors":
+        return _open_safetensors(ref)
+    return _open_pickle(ref, mapped=form == "zip")
+
+
+def read_stored(source: str | Path | FileRef, *, allowed: Sequence[type] = ()) -> Any:
+    """All that a model file holds, as it was saved: nested dicts and lists of tensors.
+
+    ``allowed``: further classes that a pickle may contain. Raises as `open_tensors` does.
+    """
+    ref, form = _recognised(source)
+    if form == "safetensors":
+        tensors = _open_safetensors(ref)
+        return {key: tensors.tensor(key) for key in tensors}
+    with torch.serialization.safe_globals(list(allowed)):
+        return _unpickle(ref, mapped=form == "zip")
+
+
+def _recognised(source: str | Path | FileRef) -> tuple[FileRef, str]:
+    """The file and its form (safetensors, zip or pickle), by its first bytes."""
     ref = file_ref(source.path if isinstance(source, FileRef) else source)
     if isinstance(source, FileRef) and source != ref:
         raise ModelFileError("model_changed", path=ref.path)
@@ -118,11 +145,19 @@ def open_tensors(source: str | Path | FileRef) -> TensorFile:
         raise ModelFileError("model_empty", path=ref.path)
     with Path(ref.path).open("rb") as file:
         head = file.read(9)
-    if head.startswith(_ZIP_MAGIC) or head.startswith(_PICKLE_MAGIC):
-        return _open_pickle(ref, mapped=head.startswith(_ZIP_MAGIC))
+    if head.startswith(_ZIP_MAGIC):
+        return ref, "zip"
+    # Before pickle: the first byte belongs to the header's length and may be any.
     if head[8:9] == b"{":
-        return _open_safetensors(ref)
+        return ref, "safetensors"
+    if head.startswith(_PICKLE_MAGIC):
+        return ref, "pickle"
     raise ModelFileError("model_not_a_model", path=ref.path, size_bytes=ref.size_bytes)
+
+
+def _damaged(ref: FileRef, error: BaseException) -> ModelFileError:
+    cause = next(iter(str(error).splitlines()), type(error).__name__)
+    return ModelFileError("model_truncated", path=ref.path, cause=cause)
 
 
 def _open_safetensors(ref: FileRef) -> TensorFile:
@@ -131,7 +166,7 @@ def _open_safetensors(ref: FileRef) -> TensorFile:
         handle: Any = safe_open(ref.path, framework="pt", device="cpu")
         infos = {key: _slice_info(handle.get_slice(key)) for key in handle.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ModelFileError("model_truncated", path=ref.path, cause=error) from error
+        raise _damaged(ref, error) from error
     except KeyError as error:
         raise ModelFileError("model_dtype_unknown", path=ref.path, dtype=error.args[0]) from error
     return TensorFile(ref, infos, handle.get_tensor, handle.metadata() or {})
@@ -157,11 +192,11 @@ def _unpickle(ref: FileRef, *, mapped: bool) -> Any:
     except UnpicklingError as error:
         forbidden = _FORBIDDEN.search(str(error))
         if forbidden is None:
-            raise ModelFileError("model_truncated", path=ref.path, cause=error) from error
+            raise _damaged(ref, error) from error
         name = forbidden.group(1)
         raise ModelFileError("model_unsafe_pickle", path=ref.path, name=name) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
-        raise ModelFileError("model_truncated", path=ref.path, cause=error) from error
+    except _DAMAGE as error:
+        raise _damaged(ref, error) from error
 
 
 class _Placeholder:
