@@ -1,10 +1,13 @@
 """Where files lie: model folders by kind, and the input, output, temporary and user folders.
 
-Names are relative, with forward slashes; nothing outside the folders can be named.
+Names are relative, with forward slashes; nothing outside the folders can be named. Links in model
+folders are followed, since only the machine's owner can put them there and large files often lie
+on another disk; in the other folders a link that leaves the folder is as if it were not there.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +41,7 @@ _SUBFOLDERS = {
     "diffusion_models": ("unet",),
     "controlnet": ("t2i_adapter",),
 }
+_OPEN_KINDS = ("input", "output", "temp", "user")
 _ANNOTATED = re.compile(r"^(?P<name>.*) \[(?P<kind>input|output|temp)\]$", re.DOTALL)
 
 
@@ -53,42 +57,49 @@ class Folders:
 
     def roots(self, kind: str) -> tuple[Path, ...]:
         """The folders of a kind: a model folder's name, or input, output, temp, user."""
-        if kind in ("input", "output", "temp", "user"):
+        if kind in _OPEN_KINDS:
             return (getattr(self, kind),)
         return self.models.get(_ALIASES.get(kind, kind), ())
 
     def list(self, kind: str) -> tuple[str, ...]:
         """The names of all files of a kind, sorted; ``diffusers`` lists folders."""
+        follow = kind not in _OPEN_KINDS
         if kind == "diffusers":
-            return _sorted(_diffusers_folders(self.roots(kind)))
-        extensions = (
-            MODEL_EXTENSIONS if kind not in ("input", "output", "temp") else IMAGE_EXTENSIONS
-        )
+            index = "/model_index.json"
+            found = (name for root in self.roots(kind) for name in _walk(root, follow))
+            return _sorted(name.removesuffix(index) for name in found if name.endswith(index))
+        extensions = MODEL_EXTENSIONS if follow else IMAGE_EXTENSIONS
         return _sorted(
             name
             for root in self.roots(kind)
-            for name in _walk(root)
+            for name in _walk(root, follow)
             if name.lower().endswith(extensions)
         )
 
     def find(self, kind: str, name: str) -> Path | None:
-        """The path of a file or folder by its name; None if there is none of that name.
+        """The path of a file (of ``diffusers`` a folder) by its name; None if there is none.
 
         A name may end in `` [input]``, `` [output]`` or `` [temp]``; an embedding's name may
-        leave out the extension.
+        leave out the extension and the sub-folder.
         """
-        if kind in ("input", "output", "temp") and (match := _ANNOTATED.match(name)):
+        if kind in _OPEN_KINDS and (match := _ANNOTATED.match(name)):
             kind, name = match["kind"], match["name"]
+        is_there = os.path.isdir if kind == "diffusers" else os.path.isfile
         for root in self.roots(kind):
-            path = inside(root, name)
-            if path is None:
-                continue
-            if path.exists() and path != root.resolve():
+            path = inside(root, name, follow_links=kind not in _OPEN_KINDS)
+            if path is not None and is_there(path):
                 return path
-            if kind == "embeddings":
-                found = _with_extension(path) or _below(root, name)
-                if found is not None:
-                    return found
+        return self._find_embedding(name) if kind == "embeddings" else None
+
+    def _find_embedding(self, name: str) -> Path | None:
+        """The file of this name without its extension, or else without its sub-folder too."""
+        wanted = PurePosixPath(name.replace("\\", "/"))
+        files = [PurePosixPath(found) for found in self.list("embeddings")]
+        files.sort(key=lambda file: MODEL_EXTENSIONS.index(file.suffix.lower()))
+        named = [file for file in files if file.with_suffix("") == wanted]
+        below = [file for file in files if str(wanted) in (file.name, file.stem)]
+        for found in (*named, *below):
+            return self.find("embeddings", str(found))
         return None
 
     def path(self, kind: str, name: str) -> Path:
@@ -123,13 +134,21 @@ def reference(path: Path) -> FileRef:
     )
 
 
-def inside(root: Path, name: str) -> Path | None:
-    """The path of ``name`` below ``root``; None if it would leave it (.., links, absolute)."""
+def inside(root: Path, name: str, *, follow_links: bool = False) -> Path | None:
+    """The path of ``name`` below ``root``; None if it is not a name or would leave the folder.
+
+    Absolute names and ``..`` never leave it; a link may with ``follow_links``.
+    """
     if not name or "\0" in name:
         return None
-    top = root.resolve()
-    path = (top / name.replace("\\", "/")).resolve()
-    return path if path.is_relative_to(top) else None
+    top = os.path.realpath(root)
+    path = os.path.normpath(os.path.join(top, name.replace("\\", "/")))  # noqa: PTH118
+    try:
+        real = path if follow_links else os.path.realpath(path)
+    except ValueError:  # a name that no file system can hold, such as a lone surrogate
+        return None
+    below = (there != top and os.path.commonpath((top, there)) == top for there in (path, real))
+    return Path(real) if all(below) else None
 
 
 def model_folders(
@@ -150,37 +169,19 @@ def _sorted(names: Iterator[str]) -> tuple[str, ...]:
     return tuple(sorted(dict.fromkeys(names), key=lambda name: (name.lower(), name)))
 
 
-def _walk(root: Path) -> Iterator[str]:
-    if not root.is_dir():
-        return
-    for path in root.rglob("*"):
-        if path.is_file() and not any(part.startswith(".") for part in path.parts[-1:]):
-            yield PurePosixPath(path.relative_to(root)).as_posix()
-
-
-def _diffusers_folders(roots: tuple[Path, ...]) -> Iterator[str]:
-    for root in roots:
-        if root.is_dir():
-            for index in root.rglob("model_index.json"):
-                yield PurePosixPath(index.parent.relative_to(root)).as_posix()
-
-
-def _with_extension(path: Path) -> Path | None:
-    for extension in (".safetensors", ".pt", ".bin"):
-        candidate = path.with_name(path.name + extension)
-        if candidate.is_file():
-            return candidate
-    return None
-
-
-def _below(root: Path, name: str) -> Path | None:
-    """The same name in a sub-folder: embeddings are found wherever below the folder they lie."""
-    if "/" in name or not root.is_dir():
-        return None
-    for folder in sorted(entry for entry in root.rglob("*") if entry.is_dir()):
-        path = inside(root, f"{PurePosixPath(folder.relative_to(root)).as_posix()}/{name}")
-        if path is not None:
-            found = path if path.is_file() else _with_extension(path)
-            if found is not None:
-                return found
-    return None
+def _walk(root: Path, follow_links: bool) -> Iterator[str]:
+    """The names of all files below a folder, hidden ones left out."""
+    visited: set[str] = set()
+    for folder, subfolders, files in os.walk(root, followlinks=follow_links):
+        visited.add(os.path.realpath(folder))
+        subfolders[:] = [
+            name
+            for name in subfolders
+            if not name.startswith(".")
+            and os.path.realpath(os.path.join(folder, name)) not in visited  # noqa: PTH118
+        ]
+        for file in files:
+            path = Path(folder, file)
+            name = PurePosixPath(path.relative_to(root)).as_posix()
+            if not file.startswith(".") and (follow_links or inside(root, name) is not None):
+                yield name
