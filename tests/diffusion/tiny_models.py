@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -128,12 +129,17 @@ def checkpoint_tensors(
     family: str, *, dtype: torch.dtype = torch.float32, seed: int = 0
 ) -> dict[str, Tensor]:
     """The tensors of a tiny checkpoint under their names in a single file."""
+    return {key: tensor.to(dtype) for key, tensor in _family_tensors(family, seed).items()}
+
+
+@cache
+def _family_tensors(family: str, seed: int) -> Mapping[str, Tensor]:
     parts = FAMILIES[family]
     tensors = _under("model.diffusion_model.", unet_tensors(parts.unet, seed=seed))
     tensors |= _under("first_stage_model.", vae_tensors(VAE, seed=seed + 1))
     for i, (prefix, layout) in enumerate(parts.texts.items()):
         tensors |= _under(prefix, text_tensors(layout, seed=seed + 2 + i))
-    return {key: tensor.to(dtype) for key, tensor in tensors.items()}
+    return tensors
 
 
 def unet_tensors(layout: UNetLayout, *, seed: int = 0) -> dict[str, Tensor]:
