@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from graphengine.errors import Cancelled, GraphEngineError
@@ -41,16 +42,21 @@ class CancelFlag:
 class Surroundings:
     """What all nodes of one run share.
 
-    ``prompt`` and ``pnginfo`` are what pictures carry: the API workflow as executed, and
-    further JSON values by name, usually ``workflow``.
+    ``prompt`` and ``pnginfo`` are what pictures carry: the API workflow as executed (made when
+    first asked for), and further JSON values by name, usually ``workflow``.
     """
 
     folders: Folders
     get_models: Callable[[], ModelStore]
     emit: Callable[[Event], None]
     cancel: CancelFlag
-    prompt: Mapping[str, Any] = field(default_factory=dict)
+    make_prompt: Callable[[], Mapping[str, Any]] = dict
     pnginfo: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def prompt(self) -> Mapping[str, Any]:
+        """The API workflow as executed: defaults filled in, seeds drawn."""
+        return self.make_prompt()
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from graphengine.events import Artifacts
 
 T = TypeVar("T")
 
@@ -32,11 +34,20 @@ class Expand:
 
     ``nodes``: id → ``{"class_type": …, "inputs": {…}}`` in the API format; ids are unique within
     the piece, inputs may be any value, links may also name nodes of the surrounding graph.
-    ``outputs``: the node's outputs, each a value or a link ``[id, slot]`` into the piece.
+    ``outputs``: the node's outputs, each a value or a `Link` into the piece.
+    ``unique_ids``: the ids are new in the whole graph already; otherwise the engine makes them so.
     """
 
     nodes: Mapping[str, Mapping[str, Any]]
     outputs: tuple[Any, ...] = ()
+    unique_ids: bool = False
+
+
+class _Unevaluated:
+    pass
+
+
+_UNEVALUATED = _Unevaluated()
 
 
 class Lazy(Generic[T]):
@@ -45,12 +56,19 @@ class Lazy(Generic[T]):
     The body is started anew once the value is there, so everything before the call runs twice.
     """
 
-    def __init__(self, name: str, get: Callable[[str], T]) -> None:
+    def __init__(self, name: str, value: T | _Unevaluated = _UNEVALUATED) -> None:
         self._name = name
-        self._get = get
+        self._value = value
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether calling it gives the value at once."""
+        return not isinstance(self._value, _Unevaluated)
 
     def __call__(self) -> T:
-        return self._get(self._name)
+        if isinstance(self._value, _Unevaluated):
+            raise NeedsInputs((self._name,))
+        return self._value
 
 
 class NeedsInputs(BaseException):
@@ -62,3 +80,15 @@ class NeedsInputs(BaseException):
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
         super().__init__(*names)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What an adapter's function returns: all outputs in order, and what it shows.
+
+    ``expand`` is set instead of values when the node grows into a piece of graph.
+    """
+
+    values: tuple[Any, ...] = ()
+    artifacts: Artifacts | None = None
+    expand: Expand | None = None

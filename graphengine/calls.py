@@ -1,0 +1,196 @@
+"""One node's calls: list mapping, lazy inputs, and what its body returned, checked.
+
+ComfyUI's rule for lists: a node whose inputs hold several items is called once an item; shorter
+lists repeat their last item; ``Items`` inputs get everything in one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphengine import sockets
+from graphengine.errors import GraphEngineError, InputError
+from graphengine.events import Artifacts
+from graphengine.graph import GraphNode
+from graphengine.results import Block, Expand, Items, Lazy, Outputs
+from graphengine.spec import NodeSpec, OutputSpec
+
+Arguments = dict[str, Any]
+_PLAIN = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN"}
+_LOOSE = {"COMBO", sockets.ANY}
+
+
+class WrongResult(GraphEngineError):
+    """A body returned something else than its annotation says."""
+
+
+@dataclass(frozen=True)
+class Called:
+    """What one call gave: outputs in order, or a piece of graph, and what it showed."""
+
+    outputs: tuple[Any, ...] = ()
+    artifacts: Artifacts | None = None
+    expand: Expand | None = None
+
+
+def blocked_by(arguments: Mapping[str, Any]) -> Block | None:
+    """The first `Block` among one call's arguments, also inside a list of items."""
+    for value in arguments.values():
+        if isinstance(value, Block):
+            return value
+        if isinstance(value, Items | list):
+            for item in value:
+                if isinstance(item, Block):
+                    return item
+    return None
+
+
+def plan_calls(node: GraphNode, inputs: Arguments) -> tuple[tuple[Arguments, ...], bool]:
+    """The arguments of each call, and whether the node is mapped over items at all.
+
+    Raises InputError(mapping_empty) if one input has no items while another has some.
+    """
+    declared = node.spec.input
+    mapped = {
+        name: value
+        for name, value in inputs.items()
+        if isinstance(value, Items) and not (name in declared and declared[name].items)
+    }
+    arguments = {
+        name: Items((value,))
+        if name in declared and declared[name].items and not isinstance(value, Items)
+        else value
+        for name, value in inputs.items()
+    }
+    if not mapped:
+        return (arguments,), False
+    count = max(len(items) for items in mapped.values())
+    empty = next((name for name, items in mapped.items() if not items), None)
+    if empty is not None and count:
+        raise InputError("mapping_empty", title=node.title, node_id=node.id, input=empty)
+    return tuple(
+        {
+            **arguments,
+            **{name: items[min(index, len(items) - 1)] for name, items in mapped.items()},
+        }
+        for index in range(count)
+    ), True
+
+
+def with_lazy(node: GraphNode, arguments: Arguments) -> Arguments:
+    """The arguments with every lazy input as something to call.
+
+    One whose value is there gives it; an unlinked one gives its literal or default; a linked one
+    that was not evaluated yet raises `NeedsInputs`.
+    """
+    lazies: Arguments = {}
+    for entry in node.spec.inputs:
+        if entry.lazy:
+            if entry.name in arguments:
+                lazies[entry.name] = Lazy(entry.name, arguments[entry.name])
+            elif entry.name in node.links:
+                lazies[entry.name] = Lazy(entry.name)
+            else:
+                lazies[entry.name] = Lazy(entry.name, None if entry.required else entry.default)
+    return {**arguments, **lazies}
+
+
+def read_result(node: GraphNode, result: Any) -> Called:
+    """A body's result as outputs in order; raises `WrongResult` if it is not what it declares."""
+    spec = node.spec
+    if isinstance(result, Block):
+        return Called((result,) * len(spec.outputs))
+    if isinstance(result, Expand):
+        return Called(expand=result)
+    if isinstance(result, Outputs):
+        return Called(result.values, result.artifacts, result.expand)
+    if spec.artifacts_field == "":
+        if not isinstance(result, Artifacts):
+            raise _wrong_result(node, "Artifacts", result)
+        return Called((), result)
+    if spec.artifacts_field is None and len(spec.outputs) == 1:
+        outputs: tuple[Any, ...] = (result,)
+        artifacts = None
+    else:
+        outputs, artifacts = _fields(node, result)
+    for output, value in zip(spec.outputs, outputs, strict=True):
+        _check_type(node, output, value)
+    return Called(outputs, artifacts)
+
+
+def join_outputs(
+    spec: NodeSpec, calls: tuple[tuple[Any, ...], ...], mapped: bool
+) -> tuple[Any, ...]:
+    """The node's outputs from those of its calls: items laid one after the other."""
+    joined: list[Any] = []
+    for index, output in enumerate(spec.outputs):
+        values = [outputs[index] for outputs in calls]
+        if output.items:
+            joined.append(Items(item for value in values for item in _items_of(value)))
+        elif mapped:
+            joined.append(Items(values))
+        else:
+            joined.append(values[0])
+    return tuple(joined)
+
+
+def join_artifacts(calls: tuple[Called, ...]) -> Artifacts | None:
+    """What all calls showed, in their order."""
+    joined: Artifacts | None = None
+    for call in calls:
+        if call.artifacts is not None:
+            joined = call.artifacts if joined is None else joined.joined(call.artifacts)
+    return joined
+
+
+def _items_of(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _fields(node: GraphNode, result: Any) -> tuple[tuple[Any, ...], Artifacts | None]:
+    spec = node.spec
+    names = getattr(result, "_fields", None)
+    wanted = len(spec.outputs) + (spec.artifacts_field is not None)
+    if not isinstance(result, tuple) or len(result) != wanted:
+        raise _wrong_result(node, f"{wanted} values ({_named(spec)})", result)
+    if spec.artifacts_field is None:
+        return tuple(result), None
+    if names is None:
+        raise _wrong_result(node, f"a NamedTuple ({_named(spec)})", result)
+    artifacts = getattr(result, spec.artifacts_field)
+    return tuple(
+        value for name, value in zip(names, result, strict=True) if name != spec.artifacts_field
+    ), artifacts
+
+
+def _check_type(node: GraphNode, output: OutputSpec, value: Any) -> None:
+    if output.type in _LOOSE or value is None or isinstance(value, Block):
+        return
+    items = _items_of(value) if output.items else (value,)
+    for item in items:
+        got = _PLAIN.get(type(item)) or getattr(item, "__socket_type__", None)
+        fits = got is not None and (
+            sockets.accepts(output.type, got) or (got == "INT" and output.type == "FLOAT")
+        )
+        if not fits and not isinstance(item, Block):
+            raise WrongResult(
+                "wrong_output_type",
+                title=node.title,
+                node_id=node.id,
+                output=output.name,
+                expected=output.type,
+                got=got or type(item).__name__,
+            )
+
+
+def _wrong_result(node: GraphNode, expected: str, result: Any) -> WrongResult:
+    got = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
+    return WrongResult(
+        "wrong_result", title=node.title, node_id=node.id, expected=expected, got=got
+    )
+
+
+def _named(spec: NodeSpec) -> str:
+    return ", ".join(output.name for output in spec.outputs)

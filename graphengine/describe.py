@@ -1,0 +1,44 @@
+"""Values in a few words for error reports: shape, dtype and range, never the whole thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+_LONGEST_TEXT = 200
+
+
+def describe_inputs(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Each input in a few words."""
+    return {name: describe_value(value) for name, value in inputs.items()}
+
+
+def describe_value(value: Any, depth: int = 2) -> str:
+    """``Latent(samples=[1, 4, 64, 64] float32 -3.1 … 2.9, noise_mask=None)``."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return _tensor(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        if depth == 0:
+            return type(value).__name__
+        parts = (
+            f"{entry.name}={describe_value(getattr(value, entry.name), depth - 1)}"
+            for entry in fields(value)
+        )
+        return _cut(f"{type(value).__name__}({', '.join(parts)})")
+    if isinstance(value, list | tuple):
+        shown = ", ".join(describe_value(item, max(depth - 1, 0)) for item in value[:3])
+        return f"[{shown}, … {len(value)} items]" if len(value) > 3 else f"[{shown}]"
+    return _cut(repr(value))
+
+
+def _tensor(value: Any) -> str:
+    text = f"{list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+    try:
+        return f"{text} {float(value.min()):.4g} … {float(value.max()):.4g}"
+    except Exception:  # empty, on "meta", of a type without order, or on a device out of memory
+        return text
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"

@@ -1,0 +1,192 @@
+"""The Python API: open an engine, load or build a workflow, run it, get results and events.
+
+from graphengine import Engine, load_workflow
+
+engine = Engine.open()
+workflow = load_workflow("workflows/text_to_image.json").set("Sampler.seed", 7)
+result = engine.run(workflow, on_event=print)
+print(result.status, result.files)
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from graphengine.cache import Cache
+from graphengine.context import CancelFlag, Surroundings
+from graphengine.errors import GraphEngineError
+from graphengine.events import Artifacts, Event
+from graphengine.executor import Outcome, Run
+from graphengine.folders import Folders
+from graphengine.graph import Graph, build_graph, draw_seeds, executed_prompt
+from graphengine.plan import make_plan
+from graphengine.registry import Registry, load_registry
+from graphengine.settings import Settings, load_settings
+from graphengine.trace import Reason, Trace, explain
+from graphengine.workflow import Workflow
+
+if TYPE_CHECKING:
+    from graphengine.diffusion.residency import ModelStore
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run gave.
+
+    ``outputs``: the outputs of its targets, by node id. ``artifacts``: what nodes showed, by id.
+    ``error``: why it failed. ``prompt``: the API workflow as executed (defaults filled in, seeds
+    drawn), as pictures carry it.
+    """
+
+    status: Literal["done", "failed", "cancelled"]
+    outputs: Mapping[str, tuple[Any, ...]]
+    artifacts: Mapping[str, Artifacts]
+    error: GraphEngineError | None
+    seconds: float
+    workflow: Workflow
+    graph: Graph
+    folders: Folders
+    _outcome: Outcome
+    _before: Mapping[str, Trace]
+
+    @cached_property
+    def prompt(self) -> dict[str, Any]:
+        """The API workflow as executed."""
+        return executed_prompt(self.graph, self.workflow)
+
+    @cached_property
+    def reasons(self) -> dict[str, Reason]:
+        """Why each node ran or not."""
+        return {
+            node_id: _reason(self.graph, node_id, self._outcome, self._before)
+            for node_id in self.graph.nodes
+        }
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the run's nodes wrote, or wrote in an earlier run and still stand for."""
+        return tuple(
+            self.folders.roots(saved.kind)[0] / saved.subfolder / saved.filename
+            for artifacts in self.artifacts.values()
+            for saved in artifacts.images
+        )
+
+    def raise_for_status(self) -> RunResult:
+        """Itself, or the run's error raised."""
+        if self.error is not None:
+            raise self.error
+        return self
+
+
+@dataclass
+class Engine:
+    """What outlives a run: the nodes, the folders, the cache, the networks in memory.
+
+    ``make_models`` is called when a node first asks for a network.
+    """
+
+    registry: Registry
+    folders: Folders
+    cache: Cache = field(default_factory=Cache)
+    make_models: Callable[[], ModelStore] | None = None
+    _models: ModelStore | None = None
+    _traces: dict[str, Trace] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Engine:
+        """An engine with the built-in nodes, installed and local plugins, and these settings."""
+        settings = settings or load_settings()
+
+        def make_models() -> ModelStore:
+            from graphengine.diffusion.residency import ModelStore
+
+            return ModelStore(settings.device)
+
+        return cls(
+            registry=load_registry(settings.plugins()),
+            folders=settings.folders(),
+            cache=Cache(host_bytes=settings.cache_ram_bytes),
+            make_models=make_models,
+        )
+
+    @property
+    def models(self) -> ModelStore:
+        """The networks in memory; the first use imports torch."""
+        with self._lock:
+            if self._models is None:
+                if self.make_models is None:
+                    raise GraphEngineError("no_models")
+                self._models = self.make_models()
+            return self._models
+
+    def build(self, workflow: Workflow, *, targets: Collection[str] | None = None) -> Graph:
+        """The checked graph of a workflow; raises `ProblemsFound` with everything wrong."""
+        return build_graph(workflow, self.registry, self.folders, targets=targets)
+
+    def run(
+        self,
+        workflow: Workflow,
+        *,
+        targets: Collection[str] | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        cancel: CancelFlag | None = None,
+        pnginfo: Mapping[str, Any] | None = None,
+    ) -> RunResult:
+        """Run a workflow's sinks, or the nodes named in ``targets``, and what they need.
+
+        ``pnginfo``: further JSON values for pictures to carry; a workflow that was saved by an
+        editor is added as ``workflow``. Raises `ProblemsFound` before anything runs; what fails
+        while running is in the result's ``status`` and ``error``.
+        """
+        graph = draw_seeds(self.build(workflow, targets=targets), random.SystemRandom())
+        saved = {"workflow": workflow.ui} if workflow.ui else {}
+        surroundings = Surroundings(
+            folders=self.folders,
+            get_models=lambda: self.models,
+            emit=on_event or _ignore,
+            cancel=cancel or CancelFlag(),
+            make_prompt=lambda: executed_prompt(graph, workflow),
+            pnginfo={**saved, **(pnginfo or {})},
+        )
+        before = dict(self._traces)
+        plan = make_plan(graph, targets)
+        outcome = Run(graph, plan, self.cache, surroundings, self.registry).execute()
+        self._traces.update(outcome.traces)
+        return RunResult(
+            outcome.status,
+            outcome.outputs,
+            outcome.artifacts,
+            outcome.error,
+            outcome.seconds,
+            workflow,
+            graph,
+            self.folders,
+            outcome,
+            before,
+        )
+
+    def explain(self, workflow: Workflow) -> dict[str, Reason]:
+        """Why each node would run now, or that it would not, without running anything."""
+        graph = self.build(workflow)
+        surroundings = Surroundings(
+            self.folders, lambda: self.models, _ignore, CancelFlag(), make_prompt=dict
+        )
+        outcome = Run(graph, make_plan(graph), self.cache, surroundings, self.registry).preview()
+        return {node_id: _reason(graph, node_id, outcome, self._traces) for node_id in graph.nodes}
+
+
+def _reason(graph: Graph, node_id: str, outcome: Outcome, before: Mapping[str, Trace]) -> Reason:
+    if node_id in outcome.ran:
+        return explain(graph.nodes[node_id], outcome.traces.get(node_id), before.get(node_id))
+    return Reason("cached" if node_id in outcome.cached else "not_needed")
+
+
+def _ignore(event: Event) -> None:
+    """Nobody listens."""
