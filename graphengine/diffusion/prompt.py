@@ -133,7 +133,7 @@ def split_triggers(text: str, triggers: Mapping[str, FileRef]) -> Iterator[str |
     it). A trigger of several words matches across any whitespace. Of two triggers that match
     at one place the longer wins.
     """
-    words = {_normal(trigger): file for trigger, file in triggers.items() if trigger.strip()}
+    words = _by_word(triggers)
     if not words:
         yield text
         return
@@ -232,17 +232,18 @@ def _unescape(text: str) -> str:
 def _find(name: str, vocabulary: Vocabulary) -> tuple[FileRef | None, str]:
     """The file of ``name``, and the commas that turned out not to belong to the name."""
     bare = name.strip(",")
+    words = _by_word(vocabulary.triggers)
     for candidate in dict.fromkeys((name, bare)):
-        file = _triggered(candidate, vocabulary.triggers) or vocabulary.find(candidate)
+        file = words.get(_normal(candidate)) or vocabulary.find(candidate)
         if file is not None:
             return file, name.replace(bare, "", 1) if candidate == bare else ""
     vocabulary.missing(bare)
     return None, name.replace(bare, "", 1)
 
 
-def _triggered(name: str, triggers: Mapping[str, FileRef]) -> FileRef | None:
-    wanted = _normal(name)
-    return next((file for word, file in triggers.items() if _normal(word) == wanted), None)
+def _by_word(triggers: Mapping[str, FileRef]) -> dict[str, FileRef]:
+    """The files by their normalised triggers; of two that are the same the later one counts."""
+    return {_normal(trigger): file for trigger, file in triggers.items() if trigger.strip()}
 
 
 def _normal(words: str) -> str:
