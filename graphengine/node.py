@@ -111,7 +111,7 @@ def describe(
 def _hints(function: Callable[..., Any], mark: Mark) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError) as error:
+    except Exception as error:  # annotations are expressions, which may fail in any way
         raise NodeDefinitionError("node_annotation", node=mark.id, cause=str(error)) from error
 
 

@@ -100,7 +100,7 @@ class Registry:
         try:
             module = _import_file(path, module_name)
             self._add_module(module, path, load_texts(path))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._fail(module_name, path, error)
 
     def load_entry_points(self) -> None:
@@ -109,7 +109,7 @@ class Registry:
             try:
                 module = point.load()
                 self._add_module(module, Path(module.__file__ or point.value), {})
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._fail(point.name, Path(point.value), error)
 
     def _load_package(self, path: Path, module_name: str) -> None:
@@ -134,7 +134,7 @@ class Registry:
             except NodeDefinitionError as error:
                 self._failures.append(LoadFailure(module.__name__, str(path), line, error.text()))
 
-    def _fail(self, module_name: str, path: Path, error: Exception) -> None:
+    def _fail(self, module_name: str, path: Path, error: BaseException) -> None:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
         if isinstance(error, SyntaxError) and error.filename == str(path):
