@@ -65,10 +65,8 @@ class Run:
             self.callback(step)
 
 
-class SamplerFunction(Protocol):
-    """A sampling method: ``(run, x, sigmas, **options) → x``."""
-
-    def __call__(self, run: Run, x: Tensor, sigmas: Tensor) -> Tensor: ...
+SamplerFunction = Callable[..., Tensor]
+"""``(run, x, sigmas, **options) → x``; each method has its own options."""
 
 
 def slope(x: Tensor, sigma: Tensor, denoised: Tensor) -> Tensor:
