@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from graphengine.collecting import collector_paused
 from graphengine.errors import Problem, ProblemsFound
 from graphengine.nearest import listed, nearest
 from graphengine.parameters import DRAW_SEED, SEED_MAX, Seed
 from graphengine.spec import NodeSpec
-from graphengine.validation import Source, Validation
+from graphengine.validation import Validation
 from graphengine.workflow import Link, Workflow, links_of, to_api
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def build_graph(
     return graph
 
 
+@collector_paused()
 def check_graph(
     workflow: Workflow,
     registry: Registry,
@@ -106,38 +108,38 @@ def check_graph(
     ``outside``: for a piece of graph: nodes around it to which links may go. A piece needs no
     sink, and all of it counts as needed.
     """
-    around = {key: Source(node.title, node.spec) for key, node in (outside or {}).items()}
     validation = Validation(
-        workflow, registry, folders, outside=around, allow_objects=allow_objects
+        workflow, registry, folders, outside=outside or {}, allow_objects=allow_objects
     )
     nodes: dict[str, GraphNode] = {}
-    links: dict[str, Links] = {}
+    sources: dict[str, list[str]] = {}
     for node in workflow.nodes.values():
-        values, links[node.id] = validation.check(node)
+        values, links = validation.check(node)
+        sources[node.id] = _sources(links, workflow.nodes)
         spec = validation.specs[node.id]
         if spec is not None:
             title = node.title or spec.title or spec.id
-            nodes[node.id] = GraphNode(node.id, spec, title, values, links[node.id])
+            nodes[node.id] = GraphNode(node.id, spec, title, values, links)
     problems = validation.problems
     if targets is not None:
-        problems += [_unknown_target(name, workflow) for name in targets if name not in links]
-        roots = [name for name in targets if name in links]
+        problems += [_unknown_target(name, workflow) for name in targets if name not in sources]
+        roots = [name for name in targets if name in sources]
     elif outside is not None:
-        roots = list(links)
+        roots = list(sources)
     else:
-        roots = _possible_sinks(nodes, links)
+        roots = _possible_sinks(nodes, sources)
         if not roots:
             problems.append(_no_output(registry))
-    order, cycles = _order(links, roots)
+    order, cycles = _order(sources, roots)
     problems += [_cycle_problem(path, workflow, validation) for path in cycles]
     if not any(problem.severity == "error" for problem in problems):
         return Graph(nodes, order, tuple(problems)), tuple(problems)
-    needed = _needed(links, roots)
+    needed = _needed(sources, roots)
     problems = [_weighed(problem, needed) for problem in problems]
     problems.sort(key=lambda problem: problem.severity)
     if problems[0].severity == "error":
         return None, tuple(problems)
-    order, _ = _order({key: links[key] for key in links if key in needed}, roots)
+    order = tuple(node_id for node_id in order if node_id in needed)
     kept = {key: node for key, node in nodes.items() if key in needed}
     return Graph(kept, order, tuple(problems)), tuple(problems)
 
@@ -172,71 +174,94 @@ def executed_prompt(graph: Graph, workflow: Workflow) -> dict[str, Any]:
 
 
 def _order(
-    links: Mapping[str, Links], roots: Sequence[str]
+    sources: Mapping[str, Sequence[str]], roots: Sequence[str]
 ) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Every node after those that it links to, the first root's first; and the cycles."""
+    """Every node after its sources, what the first root needs first; and the cycles.
+
+    Depth first with a stack of its own. networkx gives the same order in ten times the time and
+    takes 0.2 s to import, so that it is asked only once there is a cycle.
+    """
+    rank: dict[str, int] = {}
+    seen: set[str] = set()
+    for root in (*roots, *sources):
+        if root in seen:
+            continue
+        seen.add(root)
+        path = [(root, iter(sources[root]))]
+        while path:
+            node_id, left = path[-1]
+            for source in left:
+                if source not in seen:
+                    seen.add(source)
+                    path.append((source, iter(sources[source])))
+                    break
+            else:
+                rank[node_id] = len(rank)
+                path.pop()
+    if all(rank[source] < rank[key] for key in sources for source in sources[key]):
+        return tuple(rank), []
+    return tuple(rank), _cycles(sources)
+
+
+def _cycles(sources: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """One cycle of each strongly connected set, in the direction in which data would flow."""
     import networkx as nx
 
-    dependencies = nx.DiGraph()
-    dependencies.add_nodes_from(roots)
-    dependencies.add_nodes_from(links)
-    dependencies.add_edges_from(_edges(links))
-    order = tuple(nx.dfs_postorder_nodes(dependencies))
-    rank = {node_id: place for place, node_id in enumerate(order)}
-    if all(rank[source] < rank[node_id] for node_id, source in dependencies.edges):
-        return order, []
-    knots = [
-        knot
-        for knot in nx.strongly_connected_components(dependencies)
-        if len(knot) > 1 or dependencies.has_edge(*knot, *knot)
+    links = nx.DiGraph({key: list(sources[key]) for key in sources})
+    place = {key: index for index, key in enumerate(sources)}
+    firsts = {
+        min(knot, key=place.__getitem__): knot
+        for knot in nx.strongly_connected_components(links)
+        if len(knot) > 1 or any(node_id in links.adj[node_id] for node_id in knot)
+    }
+    return [
+        _cycle(sources, first, firsts[first]) for first in sorted(firsts, key=place.__getitem__)
     ]
-    return order, [_cycle(dependencies.adj, knot, rank) for knot in knots]
 
 
-def _edges(links: Mapping[str, Links]) -> Iterator[tuple[str, str]]:
-    """(node, source) for every link between two of the nodes."""
-    for node_id, named in links.items():
-        for value in named.values():
-            for link in (value,) if type(value) is Link else links_of(value):
-                if link.node in links:
-                    yield node_id, link.node
-
-
-def _cycle(
-    sources: Mapping[str, Iterable[str]], knot: Collection[str], rank: Mapping[str, int]
-) -> list[str]:
-    """One cycle of a strongly connected set of nodes, in the direction in which data would flow.
-
-    Within such a set every node has a source, so walking from source to source comes round.
-    """
-    node_id = min(knot, key=rank.__getitem__)
+def _cycle(sources: Mapping[str, Sequence[str]], first: str, knot: Collection[str]) -> list[str]:
+    """Within such a set every node has a source, so walking from source to source comes round."""
+    node_id = first
     path: dict[str, None] = {}
     while node_id not in path:
         path[node_id] = None
         node_id = next(source for source in sources[node_id] if source in knot)
     walked = list(path)
-    return walked[walked.index(node_id) :][::-1]
+    entry, *rest = walked[walked.index(node_id) :]
+    return [entry, *reversed(rest)]
 
 
-def _needed(links: Mapping[str, Links], roots: Iterable[str]) -> set[str]:
+def _sources(links: Links, nodes: Container[str]) -> list[str]:
+    """The nodes that a node links to, as far as they exist."""
+    found = []
+    for value in links.values():
+        for link in (value,) if type(value) is Link else links_of(value):
+            if link.node in nodes:
+                found.append(link.node)
+    return found
+
+
+def _needed(sources: Mapping[str, Sequence[str]], roots: Iterable[str]) -> set[str]:
     """The roots and everything that they link to, directly or not."""
     needed = set(roots)
     waiting = list(needed)
     while waiting:
-        for value in links[waiting.pop()].values():
-            for link in links_of(value):
-                if link.node in links and link.node not in needed:
-                    needed.add(link.node)
-                    waiting.append(link.node)
+        for source in sources[waiting.pop()]:
+            if source not in needed:
+                needed.add(source)
+                waiting.append(source)
     return needed
 
 
-def _possible_sinks(nodes: Mapping[str, GraphNode], links: Mapping[str, Links]) -> list[str]:
+def _possible_sinks(
+    nodes: Mapping[str, GraphNode], sources: Mapping[str, Sequence[str]]
+) -> list[str]:
     """The sinks, and nodes of unknown type that nothing links to: they may be sinks too."""
-    if len(nodes) == len(links):
-        return [node.id for node in nodes.values() if node.spec.sink]
-    linked = {source for _, source in _edges(links)}
-    return [key for key in links if (nodes[key].spec.sink if key in nodes else key not in linked)]
+    sinks = [node.id for node in nodes.values() if node.spec.sink]
+    if len(nodes) == len(sources):
+        return sinks
+    linked = {source for found in sources.values() for source in found}
+    return sinks + [key for key in sources if key not in nodes and key not in linked]
 
 
 # --- problems of the whole ------------------------------------------------------------------------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from graphengine.errors import Problem, ProblemsFound
 from graphengine.graph import Graph, GraphNode
 from graphengine.nearest import listed, nearest
-from graphengine.workflow import links_of
+from graphengine.workflow import Link, links_of
 
 
 @dataclass(frozen=True)
@@ -37,30 +37,25 @@ def needed_by(graph: Graph, node_id: str, done: Container[str]) -> tuple[str, ..
 
 
 def _reachable(graph: Graph, roots: Iterable[str], done: Container[str]) -> set[str]:
+    nodes = graph.nodes
     found = {node_id for node_id in roots if node_id not in done}
     waiting = list(found)
     while waiting:
-        for source in _sources(graph.nodes[waiting.pop()]):
-            if source not in found and source in graph.nodes and source not in done:
-                found.add(source)
-                waiting.append(source)
+        node = nodes[waiting.pop()]
+        links = _eager_links(node) if node.spec.has_lazy else node.links
+        for value in links.values():
+            for link in (value,) if type(value) is Link else links_of(value):
+                source = link.node
+                if source not in found and source in nodes and source not in done:
+                    found.add(source)
+                    waiting.append(source)
     return found
 
 
-def _sources(node: GraphNode) -> list[str]:
-    """The nodes that must have run before the body can be called."""
-    lazy = node.spec.has_lazy
-    return [
-        link.node
-        for name, value in node.links.items()
-        if not (lazy and _is_lazy(node, name))
-        for link in links_of(value)
-    ]
-
-
-def _is_lazy(node: GraphNode, name: str) -> bool:
-    spec = node.spec.input.get(name)
-    return spec is not None and spec.lazy
+def _eager_links(node: GraphNode) -> Mapping[str, Link | tuple[Link, ...]]:
+    """The links that must have run before the body can be called."""
+    lazy = {slot.name for slot in node.spec.inputs if slot.lazy}
+    return {name: value for name, value in node.links.items() if name not in lazy}
 
 
 def _ordered(graph: Graph, found: set[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from graphengine.errors import Problem
 from graphengine.folders import Folders
@@ -25,11 +25,14 @@ MOST_SUGGESTIONS = 100
 """Nearest names are looked up for so many problems; they take longer than all other checks."""
 
 
-class Source(NamedTuple):
-    """What a link can come from: a node's title and spec."""
+class Source(Protocol):
+    """What a link can come from: a node with its title and spec."""
 
-    title: str
-    spec: NodeSpec
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def spec(self) -> NodeSpec: ...
 
 
 class Checked(NamedTuple):
@@ -82,8 +85,10 @@ class Validation:
             if type(value) is Link:
                 self._check_link(node, wanted, value)
                 checked.links[wanted.name] = (value,) if wanted.many else value
+            elif value is None or type(value) is tuple:
+                self._unusual(node, wanted, value, checked)
             else:
-                self._other(node, wanted, value, checked)
+                self._literal(node, wanted, unwrapped(value), checked.values)
         if found != len(given):
             self._undeclared(node, spec, checked.links)
         return checked
@@ -102,14 +107,14 @@ class Validation:
         elif wanted.default is not None:
             values[wanted.name] = wanted.default
 
-    def _other(self, node: WorkflowNode, wanted: InputSpec, value: Any, checked: Checked) -> None:
-        """A literal, or the links of a list input."""
-        if is_link_list(value) and not (self._allow_objects and not value and not wanted.many):
+    def _unusual(self, node: WorkflowNode, wanted: InputSpec, value: Any, checked: Checked) -> None:
+        """The links of a list input, or null, which is as good as nothing where nothing may be."""
+        if is_link_list(value) and (value or wanted.many or not self._allow_objects):
             self._several(node, wanted, value, checked.links)
         elif value is None and (wanted.widget is None or wanted.optional):
             self._absent(node, wanted, checked.values)
         else:
-            self._literal(node, wanted, unwrapped(value), checked.values)
+            self._literal(node, wanted, value, checked.values)
 
     def _several(
         self,
@@ -134,7 +139,11 @@ class Validation:
                 self._add("link_needed", node, wanted.name, expected=wanted.type, got=shown(value))
             return
         try:
-            values[wanted.name] = wanted.widget.check(value, self._folders)
+            if wanted.many:
+                items = value if isinstance(value, list) else [value]
+                values[wanted.name] = [wanted.widget.check(item, self._folders) for item in items]
+            else:
+                values[wanted.name] = wanted.widget.check(value, self._folders)
         except WrongValue as error:
             self._wrong_value(node, wanted, value, error)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from graphengine.collecting import collector_paused
 from graphengine.errors import GraphEngineError, Problem, ProblemsFound
 from graphengine.json_text import Duplicate, read_json
 from graphengine.nearest import listed, nearest
@@ -70,6 +71,7 @@ def load_workflow(path: str | Path) -> Workflow:
     return parse_api(text.data)
 
 
+@collector_paused()
 def parse_api(data: Any, *, allow_objects: bool = False) -> Workflow:
     """The workflow in API-format JSON; raises ProblemsFound with all that is wrong in its shape.
 
@@ -117,7 +119,7 @@ def _parse_node(
         problems.append(Problem("node_not_object", node_id, got=shown(raw)))
         return None
     extra = {name: raw[name] for name in raw if name not in ("class_type", "inputs")}
-    title = _take_title(extra) if "_meta" in extra else None
+    title = _take_title(extra) if extra else None
     node_type = raw.get("class_type")
     if not isinstance(node_type, str) or not node_type:
         problems.append(Problem("missing_class_type", node_id, title, got=shown(node_type)))
@@ -139,7 +141,7 @@ def _parse_node(
 
 def _take_title(extra: dict[str, Any]) -> str | None:
     """The title in ``_meta``, taken out of it; what else is there stays."""
-    meta = extra["_meta"]
+    meta = extra.get("_meta")
     if not isinstance(meta, dict) or not isinstance(meta.get("title"), str):
         return None
     rest = {name: value for name, value in meta.items() if name != "title"}
