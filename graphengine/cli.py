@@ -5,6 +5,7 @@ What is heavy is imported inside the commands, so that checking a workflow takes
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -101,8 +102,8 @@ def run(
         from graphengine.settings import load_settings
 
         settings = load_settings(output_directory=output)
-        workflow = _changed(_load(file), changes or [])
-        raise typer.Exit(_run(settings, workflow, out))
+        workflow = _load(file)
+        raise typer.Exit(_run(settings, workflow, _changed(workflow, changes or []), out))
 
 
 @app.command(epilog=EPILOG)
@@ -205,13 +206,14 @@ def reporting(language: str | None, as_json: bool, debug: bool) -> Iterator[Outp
 # --- run -----------------------------------------------------------------------------------------
 
 
-def _run(settings: Settings, workflow: Workflow, out: Output) -> int:
+def _run(settings: Settings, saved: Workflow, workflow: Workflow, out: Output) -> int:
     from graphengine.context import CancelFlag
     from graphengine.engine import Engine
 
     engine = Engine.open(settings)
     _print_failures(engine.registry.failures, out)
     graph = engine.build(workflow)
+    _refuse_new_inputs(saved, graph.problems)
     _print_problems(graph.problems, out)
     cancel = CancelFlag()
     with _ctrl_c_stops(cancel, out), _display(graph, out) as show:
@@ -283,16 +285,16 @@ def _print_result(result: RunResult, out: Output) -> None:
 
 
 def _load(file: str) -> Workflow:
-    from graphengine.workflow import load_workflow
+    from graphengine.workflow import load_workflow, read_workflow
 
-    return load_workflow("/dev/stdin" if file == "-" else file)
+    return read_workflow(sys.stdin.buffer.read(), "stdin") if file == "-" else load_workflow(file)
 
 
 def _changed(workflow: Workflow, changes: Iterable[str]) -> Workflow:
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals:
-            raise GraphEngineError("set_form", name=change)
+            raise GraphEngineError("cli_set_form", change=change)
         workflow = workflow.set(name, _value(value))
     return workflow
 
@@ -306,6 +308,19 @@ def _value(text: str) -> Any:
 
 def _no_json(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _refuse_new_inputs(saved: Workflow, problems: Iterable[Problem]) -> None:
+    """An unknown input of a saved workflow is ignored with a warning; one that was set is wrong."""
+    unknown = tuple(
+        dataclasses.replace(problem, severity="error")
+        for problem in problems
+        if problem.code == "unknown_input"
+        and problem.node_id is not None
+        and problem.input not in saved.nodes[problem.node_id].inputs
+    )
+    if unknown:
+        raise ProblemsFound(unknown)
 
 
 def _registry(settings: Settings, out: Output) -> Registry:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from graphengine.collecting import collector_paused
 from graphengine.errors import GraphEngineError, Problem, ProblemsFound
-from graphengine.json_text import Duplicate, read_json
+from graphengine.json_text import Duplicate, JsonText, parse_json, read_json
 from graphengine.nearest import listed, nearest
 from graphengine.shown import shown
 
 WRAPPED = "__value__"
+_OBJECT = (dict, Mapping)
 
 
 class Link(NamedTuple):
@@ -64,11 +65,12 @@ def load_workflow(path: str | Path) -> Workflow:
 
     A name that is given twice is an error, since only the last value would count.
     """
-    text = read_json(Path(path))
-    if text.duplicates:
-        problems = tuple(_duplicate_problem(text.data, twice) for twice in text.duplicates)
-        raise ProblemsFound(problems)
-    return parse_api(text.data)
+    return _of_json(read_json(Path(path)))
+
+
+def read_workflow(content: bytes, name: str) -> Workflow:
+    """As `load_workflow`, from what a file holds; messages call it ``name``."""
+    return _of_json(parse_json(content, name))
 
 
 @collector_paused()
@@ -77,7 +79,7 @@ def parse_api(data: Any, *, allow_objects: bool = False) -> Workflow:
 
     ``allow_objects``: lists that are not links are values, as in a piece of graph made by code.
     """
-    if not isinstance(data, dict | Mapping):
+    if not isinstance(data, _OBJECT):
         raise ProblemsFound((Problem("workflow_not_object", got=shown(data)),))
     if isinstance(data.get("nodes"), list):
         raise ProblemsFound((Problem("ui_format"),))
@@ -112,10 +114,17 @@ def is_link_list(value: Any) -> bool:
 # --- reading --------------------------------------------------------------------------------------
 
 
+def _of_json(text: JsonText) -> Workflow:
+    if text.duplicates:
+        problems = tuple(_duplicate_problem(text.data, twice) for twice in text.duplicates)
+        raise ProblemsFound(problems)
+    return parse_api(text.data)
+
+
 def _parse_node(
     node_id: str, raw: Any, allow_objects: bool, problems: list[Problem]
 ) -> WorkflowNode | None:
-    if not isinstance(raw, dict | Mapping):
+    if not isinstance(raw, _OBJECT):
         problems.append(Problem("node_not_object", node_id, got=shown(raw)))
         return None
     extra = {name: raw[name] for name in raw if name not in ("class_type", "inputs")}
@@ -125,7 +134,7 @@ def _parse_node(
         problems.append(Problem("missing_class_type", node_id, title, got=shown(node_type)))
         node_type = ""
     inputs = raw.get("inputs", {})
-    if not isinstance(inputs, dict | Mapping):
+    if not isinstance(inputs, _OBJECT):
         problems.append(Problem("inputs_not_object", node_id, title, got=shown(inputs)))
         return None
     values = {}

@@ -156,10 +156,10 @@ def test_the_fingerprint_of_a_prompt_holds_the_embeddings_that_it_names(
     assert named != Prompt().fingerprint("a cat, embedding:good", folders)
 
 
-@pytest.mark.parametrize("text", ["embedding:good, cat", "(embedding:good:1.2)", "embedding:,good,"])
-def test_commas_and_weights_are_no_part_of_an_embeddings_name(
-    folders: Folders, text: str
-) -> None:
+@pytest.mark.parametrize(
+    "text", ["embedding:good, cat", "(embedding:good:1.2)", "embedding:,good,"]
+)
+def test_commas_and_weights_are_no_part_of_an_embeddings_name(folders: Folders, text: str) -> None:
     assert folders.fingerprint("embeddings", "good") in Prompt().fingerprint(text, folders)
 
 
