@@ -75,6 +75,11 @@ def load_vae_file(path: str | Path) -> Vae:
     return _vae(tensors, prefix, Family("vae"))
 
 
+def pixel_space_vae() -> Vae:
+    """The VAE of models that work on pixels: it only maps 0..1 to -1..1 and back."""
+    return Vae(None, Family("pixel_space", latent_channels=3, latent_scale=1.0))
+
+
 def load_clip_files(paths: Sequence[str | Path], kind: str = "stable_diffusion") -> Clip:
     """The text encoder(s) in one file (SD 1.x, 2.x) or two (``kind`` "sdxl").
 

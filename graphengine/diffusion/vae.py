@@ -35,26 +35,33 @@ class Tiling:
         return Tiling(size, min(self.overlap // pixels, size // 2))
 
 
-def decode(store: ModelStore, vae: Vae, latent: Latent, *, tiling: Tiling | None = None) -> Image:
+def decode(
+    store: ModelStore, vae: Vae | None, latent: Latent, *, tiling: Tiling | None = None
+) -> Image:
     """The pictures of a latent: [B, 8h, 8w, 3] float32 on the CPU, 0..1.
 
     Without ``tiling`` each picture is decoded whole, and tile by tile only if memory runs out.
-    Raises InputError if the latent's channels are not the VAE's, OutOfMemory if tiles of 256
-    pixels do not fit either.
+    Raises InputError if there is no VAE or the latent's channels are not its own, OutOfMemory if
+    tiles of 256 pixels do not fit either.
     """
+    vae = _required(vae)
     _check_channels(vae, latent)
     if vae.weights is None:
         return Image(_to_pixels(latent.samples))
     return Image(_each(store, vae, latent.samples, _decode_one, tiling))
 
 
-def encode(store: ModelStore, vae: Vae, image: Image, *, tiling: Tiling | None = None) -> Latent:
+def encode(
+    store: ModelStore, vae: Vae | None, image: Image, *, tiling: Tiling | None = None
+) -> Latent:
     """The latent of pictures: [B, C, H/8, W/8] float32 on the CPU, unscaled.
 
     Sides are cropped about the centre to multiples of 8 (of the VAE's factor); an alpha channel
     is ignored. Without ``tiling`` each picture is encoded whole, and tile by tile only if memory
-    runs out. Raises InputError for a picture smaller than one latent pixel, OutOfMemory.
+    runs out. Raises InputError if there is no VAE or the picture is smaller than one latent pixel,
+    OutOfMemory.
     """
+    vae = _required(vae)
     x = _to_network(image.pixels)
     if vae.weights is None:
         return Latent(x)
@@ -188,6 +195,13 @@ def _ramp(side: int, overlap: int, like: Tensor) -> Tensor:
 
 
 # --- values ---------------------------------------------------------------------------------------
+
+
+def _required(vae: Vae | None) -> Vae:
+    """A checkpoint without a VAE puts None on its link."""
+    if vae is None:
+        raise InputError("no_vae")
+    return vae
 
 
 def _check_channels(vae: Vae, latent: Latent) -> None:
