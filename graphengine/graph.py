@@ -111,37 +111,20 @@ def check_graph(
     validation = Validation(
         workflow, registry, folders, outside=outside or {}, allow_objects=allow_objects
     )
-    nodes: dict[str, GraphNode] = {}
-    sources: dict[str, list[str]] = {}
-    for node in workflow.nodes.values():
-        values, links = validation.check(node)
-        sources[node.id] = _sources(links, workflow.nodes)
-        spec = validation.specs[node.id]
-        if spec is not None:
-            title = node.title or spec.title or spec.id
-            nodes[node.id] = GraphNode(node.id, spec, title, values, links)
+    nodes, sources = _checked_nodes(workflow, validation)
     problems = validation.problems
     if targets is not None:
         problems += [_unknown_target(name, workflow) for name in targets if name not in sources]
         roots = [name for name in targets if name in sources]
-    elif outside is not None:
-        roots = list(sources)
     else:
-        roots = _possible_sinks(nodes, sources)
-        if not roots:
+        roots = _possible_sinks(nodes, sources) if outside is None else list(sources)
+        if not roots and outside is None:
             problems.append(_no_output(registry))
     order, cycles = _order(sources, roots)
     problems += [_cycle_problem(path, workflow, validation) for path in cycles]
-    if not any(problem.severity == "error" for problem in problems):
-        return Graph(nodes, order, tuple(problems)), tuple(problems)
-    needed = _needed(sources, roots)
-    problems = [_weighed(problem, needed) for problem in problems]
-    problems.sort(key=lambda problem: problem.severity)
-    if problems[0].severity == "error":
-        return None, tuple(problems)
-    order = tuple(node_id for node_id in order if node_id in needed)
-    kept = {key: node for key, node in nodes.items() if key in needed}
-    return Graph(kept, order, tuple(problems)), tuple(problems)
+    if any(problem.severity == "error" for problem in problems):
+        return _without_unneeded(nodes, order, problems, needed=_needed(sources, roots))
+    return Graph(nodes, order, tuple(problems)), tuple(problems)
 
 
 def draw_seeds(graph: Graph, random: Random) -> Graph:
@@ -168,6 +151,76 @@ def executed_prompt(graph: Graph, workflow: Workflow) -> dict[str, Any]:
             node = dataclasses.replace(node, inputs={**node.inputs, **values}, extra={})
         nodes[node.id] = node
     return to_api(Workflow(nodes))
+
+
+# --- the nodes ------------------------------------------------------------------------------------
+
+
+def _checked_nodes(
+    workflow: Workflow, validation: Validation
+) -> tuple[dict[str, GraphNode], dict[str, list[str]]]:
+    """The nodes of a known type, and for every node those that it links to."""
+    nodes: dict[str, GraphNode] = {}
+    sources: dict[str, list[str]] = {}
+    for node in workflow.nodes.values():
+        values, links = validation.check(node)
+        sources[node.id] = _sources(links, workflow.nodes)
+        spec = validation.specs[node.id]
+        if spec is not None:
+            title = node.title or spec.title or spec.id
+            nodes[node.id] = GraphNode(node.id, spec, title, values, links)
+    return nodes, sources
+
+
+def _sources(links: Links, nodes: Container[str]) -> list[str]:
+    """The nodes that a node links to, as far as they exist."""
+    found = []
+    for value in links.values():
+        for link in (value,) if type(value) is Link else links_of(value):
+            if link.node in nodes:
+                found.append(link.node)
+    return found
+
+
+def _possible_sinks(
+    nodes: Mapping[str, GraphNode], sources: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """The sinks, and nodes of unknown type that nothing links to: they may be sinks too."""
+    sinks = [node.id for node in nodes.values() if node.spec.sink]
+    if len(nodes) == len(sources):
+        return sinks
+    linked = {source for found in sources.values() for source in found}
+    return sinks + [key for key in sources if key not in nodes and key not in linked]
+
+
+def _needed(sources: Mapping[str, Sequence[str]], roots: Iterable[str]) -> set[str]:
+    """The roots and everything that they link to, directly or not."""
+    needed = set(roots)
+    waiting = list(needed)
+    while waiting:
+        for source in sources[waiting.pop()]:
+            if source not in needed:
+                needed.add(source)
+                waiting.append(source)
+    return needed
+
+
+def _without_unneeded(
+    nodes: Mapping[str, GraphNode],
+    order: Sequence[str],
+    problems: Iterable[Problem],
+    *,
+    needed: Collection[str],
+) -> tuple[Graph | None, tuple[Problem, ...]]:
+    """The graph of what is needed, if there is nothing wrong with that; problems, errors first."""
+    weighed = sorted(
+        (_weighed(problem, needed) for problem in problems), key=lambda problem: problem.severity
+    )
+    if weighed[0].severity == "error":
+        return None, tuple(weighed)
+    kept = {key: node for key, node in nodes.items() if key in needed}
+    graph = Graph(kept, tuple(key for key in order if key in needed), tuple(weighed))
+    return graph, graph.problems
 
 
 # --- the order ------------------------------------------------------------------------------------
@@ -229,39 +282,6 @@ def _cycle(sources: Mapping[str, Sequence[str]], first: str, knot: Collection[st
     walked = list(path)
     entry, *rest = walked[walked.index(node_id) :]
     return [entry, *reversed(rest)]
-
-
-def _sources(links: Links, nodes: Container[str]) -> list[str]:
-    """The nodes that a node links to, as far as they exist."""
-    found = []
-    for value in links.values():
-        for link in (value,) if type(value) is Link else links_of(value):
-            if link.node in nodes:
-                found.append(link.node)
-    return found
-
-
-def _needed(sources: Mapping[str, Sequence[str]], roots: Iterable[str]) -> set[str]:
-    """The roots and everything that they link to, directly or not."""
-    needed = set(roots)
-    waiting = list(needed)
-    while waiting:
-        for source in sources[waiting.pop()]:
-            if source not in needed:
-                needed.add(source)
-                waiting.append(source)
-    return needed
-
-
-def _possible_sinks(
-    nodes: Mapping[str, GraphNode], sources: Mapping[str, Sequence[str]]
-) -> list[str]:
-    """The sinks, and nodes of unknown type that nothing links to: they may be sinks too."""
-    sinks = [node.id for node in nodes.values() if node.spec.sink]
-    if len(nodes) == len(sources):
-        return sinks
-    linked = {source for found in sources.values() for source in found}
-    return sinks + [key for key in sources if key not in nodes and key not in linked]
 
 
 # --- problems of the whole ------------------------------------------------------------------------

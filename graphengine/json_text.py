@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from graphengine.errors import GraphEngineError
 
 EXCERPT = 30
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def parse_json(content: bytes, name: str) -> JsonText:
         raise GraphEngineError("json_too_deep", path=name) from error
     except ValueError as error:
         raise GraphEngineError("json_number_too_long", path=name) from error
+    if _HALF_CHARACTER.search(text):
+        _refuse_half_characters(data, name)
     return JsonText(data, tuple(duplicates))
 
 
@@ -72,6 +76,14 @@ def _decoded(content: bytes, name: str) -> str:
         return content.decode(json.detect_encoding(content)).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise GraphEngineError("json_not_text", path=name, position=error.start) from error
+
+
+def _refuse_half_characters(data: Any, name: str) -> None:
+    """Half of a surrogate pair is no character: it could neither be shown nor saved."""
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise GraphEngineError("json_half_character", path=name) from error
 
 
 def _duplicates(holder: dict[str, Any], pairs: list[tuple[str, Any]]) -> list[Duplicate]:

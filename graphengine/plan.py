@@ -21,7 +21,7 @@ class Plan:
 
 def make_plan(graph: Graph, targets: Collection[str] | None = None) -> Plan:
     """The plan for some nodes, by default for all sinks; raises ProblemsFound for unknown ones."""
-    chosen = graph.sinks if targets is None else tuple(targets)
+    chosen = graph.sinks if targets is None else tuple(dict.fromkeys(targets))
     unknown = [name for name in chosen if name not in graph.nodes]
     if unknown:
         raise ProblemsFound(tuple(_unknown_target(name, graph) for name in unknown))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from graphengine.errors import Problem
+from graphengine.errors import Problem, Severity
 from graphengine.folders import Folders
 from graphengine.nearest import listed, nearest
 from graphengine.parameters import WrongValue
@@ -266,7 +266,7 @@ class Validation:
         *,
         expected: str | None = None,
         got: str | None = None,
-        severity: Any = "error",
+        severity: Severity = "error",
         **details: Any,
     ) -> None:
         self.problems.append(

@@ -343,6 +343,17 @@ def test_a_missing_picture_is_told_with_those_that_are_there(problems: Any) -> N
     assert '"cat.png"' in problem.hint("en")
 
 
+@pytest.mark.parametrize("name", ["x" * 10_000, "../../etc/passwd", "a\0b", "", ".", "/"])
+def test_odd_file_names_are_missing_files(problems: Any, name: str) -> None:
+    data = {
+        "1": {"class_type": "LoadPicture", "inputs": {"image": name}},
+        "2": {"class_type": "Save", "inputs": {"images": ["1", 0]}},
+        "3": {"class_type": "Load", "inputs": {"name": name}},
+        "4": {"class_type": "Anything", "inputs": {"value": ["3", 0]}},
+    }
+    assert [p.code for p in problems(data)] == ["missing_file", "missing_file"]
+
+
 def test_all_problems_come_at_once_errors_first(problems: Any) -> None:
     data = changed("3", methd="euler", cfg=99)
     data["1"]["inputs"]["name"] = "gone"
@@ -461,6 +472,52 @@ def test_thousands_of_wrong_values_are_all_told(problems: Any) -> None:
     inputs = {"value": [[str(i), 0] for i in range(3000)]}
     data["all"] = {"class_type": "Open", "inputs": {"first": 1, **inputs}}
     assert len(problems(data)) == 3000
+
+
+ids = st.sampled_from("12345")
+some_links = st.tuples(ids, st.integers(0, 2)).map(list)
+some_values = (
+    some_links
+    | st.lists(some_links, max_size=2)
+    | st.none()
+    | st.booleans()
+    | st.integers(-2, 70)
+    | st.floats()
+    | st.sampled_from(["euler", "48", "starter.safetensors", "true", ""])
+    | st.dictionaries(st.sampled_from(["__value__", "k"]), st.lists(st.integers()), max_size=1)
+)
+input_names = st.sampled_from(
+    ["latent_image", "samples", "vae", "images", "value", "number", "width", "cfg", "seed", "name"]
+)
+some_workflows = st.dictionaries(
+    ids,
+    st.fixed_dictionaries(
+        {
+            "class_type": st.sampled_from([function.__node__.id for function in NODES] + ["None"]),
+            "inputs": st.dictionaries(input_names, some_values, max_size=4),
+        }
+    ),
+)
+
+
+@given(some_workflows, st.none() | st.sets(ids))
+def test_any_workflow_becomes_a_sound_graph_or_problems(
+    data: dict[str, Any], targets: set[str] | None
+) -> None:
+    registry = Registry()
+    registry.add_functions(*NODES)
+    nowhere = Folders(Path("none"), Path("none"), Path("none"), Path("none"))
+    graph, found = check_graph(parse_api(data), registry, nowhere, targets=targets)
+    assert (graph is None) == any(problem.severity == "error" for problem in found)
+    assert all(problem.text("en") and problem.text("ja") for problem in found)
+    if graph is not None:
+        assert set(graph.order) == set(graph.nodes)
+        assert set(targets or graph.sinks) <= set(graph.nodes)
+        for node in graph.nodes.values():
+            for link in node.links.values():
+                for source, output in [link] if isinstance(link, Link) else link:
+                    assert graph.rank[source] < graph.rank[node.id]
+                    assert output < len(graph.nodes[source].spec.outputs)
 
 
 # --- pieces of graph made by code -----------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,12 @@ def test_a_chain_of_100_000_nodes_is_planned() -> None:
     order = make_plan(graph).order
     assert order == (*map(str, range(count)), "out")
     assert needed_by(graph, str(count - 1), {str(count - 3)}) == (str(count - 2), str(count - 1))
+
+
+def test_checking_and_planning_import_neither_networkx_nor_torch() -> None:
+    code = "import sys, graphengine.plan; print({'networkx', 'torch'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"
 
 
 @st.composite

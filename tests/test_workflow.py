@@ -206,6 +206,7 @@ def test_a_syntax_error_is_told_with_line_column_and_what_stands_there(tmp_path:
             b'{"1": {"class_type": "A", "inputs": {"x": ' + b"9" * 5000 + b"}}}",
             "json_number_too_long",
         ),
+        (b'{"1": {"class_type": "\\ud800"}}', "json_half_character"),
         (b"{} {}", "json_syntax"),
         (b"{'1': 2}", "json_syntax"),
     ],
@@ -242,6 +243,12 @@ def test_names_given_twice_are_refused_where_they_stand(tmp_path: Path) -> None:
         ("duplicate_name", "2", "class_type"),
         ("duplicate_name", None, "k"),
     ]
+
+
+def test_escaped_emoji_are_whole_characters(tmp_path: Path) -> None:
+    path = tmp_path / "w.json"
+    path.write_text(r'{"1": {"class_type": "A", "inputs": {"text": "\ud83d\ude00"}}}')
+    assert load_workflow(path).nodes["1"].inputs["text"] == "😀"
 
 
 def test_nan_in_fields_that_nobody_reads_does_no_harm(tmp_path: Path) -> None:
