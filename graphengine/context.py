@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphengine.errors import Cancelled, GraphEngineError
 from graphengine.events import Event, NodePreview, NodeProgress, NodeWarning
-from graphengine.folders import Folders
+from graphengine.folders import Folders, reference
+from graphengine.sockets import FileRef
 
 if TYPE_CHECKING:
     from graphengine.diffusion.residency import ModelStore
@@ -76,6 +77,11 @@ class Context:
     def models(self) -> ModelStore:
         """The networks in memory; imports torch on first use."""
         return self.run.get_models()
+
+    def embedding(self, name: str) -> FileRef | None:
+        """The textual-inversion file of this name as it is now; None if there is none."""
+        path = self.folders.find("embeddings", name)
+        return None if path is None else reference(path)
 
     def progress(self, value: float, total: float) -> None:
         """Say how far the node is; raises `Cancelled` if the person stopped the run."""

@@ -7,7 +7,7 @@ pydantic checks the values that come from outside; what is wrong comes back as a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -152,7 +152,7 @@ class Prompt(Text):
         if not isinstance(value, str):
             names = folders.list("embeddings")
         else:
-            names = tuple(dict.fromkeys(re.findall(r"embedding:(\S+)", value)))
+            names = tuple(dict.fromkeys(_embedding_names(value)))
         return ",".join(folders.fingerprint("embeddings", name) for name in names)
 
 
@@ -225,6 +225,13 @@ _CODES = {
     "less_than_equal": "above_maximum",
     "finite_number": "not_finite",
 }
+
+
+def _embedding_names(prompt: str) -> Iterator[str]:
+    """What the prompt may name: each word as written, and without commas and weight."""
+    for word in re.findall(r"embedding:(\S+)", prompt):
+        yield word
+        yield re.split(r"[,:()\\]", word.strip(","))[0]
 
 
 def _validated(adapter: TypeAdapter[Any], value: Any, expected: str) -> Any:
