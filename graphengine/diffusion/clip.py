@@ -40,7 +40,7 @@ _DEEPEST_LAYER = -24
 
 def encode(
     store: ModelStore,
-    clip: Clip,
+    clip: Clip | None,
     text: str,
     *,
     resolve_embedding: Resolve | None = None,
@@ -53,15 +53,16 @@ def encode(
 
     ``resolve_embedding`` finds the file of ``embedding:name``. ``warn`` is told, once each, of
     embeddings that are missing or of another width; they are left out. Raises ModelFileError for
-    one that is damaged or unsafe.
+    one that is damaged or unsafe, InputError if there is no text encoder.
     """
+    clip = _required(clip)
     texts = [text] * len(clip.encoders)
     return _conditioning(store, clip, texts, _Reading(clip, resolve_embedding, warn))
 
 
 def encode_sdxl(
     store: ModelStore,
-    clip: Clip,
+    clip: Clip | None,
     text_g: str,
     *,
     text_l: str,
@@ -74,6 +75,7 @@ def encode_sdxl(
     The shorter prompt is filled up with empty chunks. Raises InputError for a CLIP that is not
     SDXL's pair of encoders.
     """
+    clip = _required(clip)
     kinds = [encoder.kind for encoder in clip.encoders]
     if kinds != ["clip_l", "clip_g"]:
         raise InputError("clip_is_not_sdxl", got=" + ".join(kinds))
@@ -84,7 +86,7 @@ def encode_sdxl(
 
 def encode_refiner(
     store: ModelStore,
-    clip: Clip,
+    clip: Clip | None,
     text: str,
     *,
     size: Mapping[str, float],
@@ -96,14 +98,14 @@ def encode_refiner(
     return _with_size(found, size)
 
 
-def set_last_layer(clip: Clip, layer: int) -> Clip:
+def set_last_layer(clip: Clip | None, layer: int) -> Clip:
     """The CLIP stopped after ``layer``: -1 = the last, -2 = one earlier, … -24.
 
     Raises InputError for any other number.
     """
     if not _DEEPEST_LAYER <= layer <= -1:
         raise InputError("clip_layer_out_of_range", deepest=_DEEPEST_LAYER, got=layer)
-    return replace(clip, layer=layer)
+    return replace(_required(clip), layer=layer)
 
 
 def layer_of_clip_skip(clip_skip: int) -> int:
@@ -111,7 +113,7 @@ def layer_of_clip_skip(clip_skip: int) -> int:
     return -clip_skip
 
 
-def add_embedding(clip: Clip, trigger: str, file: FileRef) -> Clip:
+def add_embedding(clip: Clip | None, trigger: str, file: FileRef) -> Clip:
     """The CLIP with ``trigger`` standing for the vectors of a textual-inversion file.
 
     `prompt.split_triggers` tells how the word is recognised. Of two files with one trigger the
@@ -119,7 +121,15 @@ def add_embedding(clip: Clip, trigger: str, file: FileRef) -> Clip:
     """
     if not trigger.strip():
         raise InputError("trigger_is_empty")
+    clip = _required(clip)
     return replace(clip, embeddings=(*clip.embeddings, (trigger, file)))
+
+
+def _required(clip: Clip | None) -> Clip:
+    """A checkpoint without a text encoder puts None on its link."""
+    if clip is None:
+        raise InputError("no_clip")
+    return clip
 
 
 @dataclass(frozen=True, eq=False)

@@ -418,3 +418,18 @@ def test_a_damaged_embedding_stops_the_run(store: ModelStore, sd1: Clip, tmp_pat
     path.write_bytes(b"not a model")
     with pytest.raises(ModelFileError):
         only(store, sd1, "embedding:x", resolve_embedding={"x": file_ref(path)}.get)
+
+
+def test_a_checkpoint_without_a_text_encoder_is_explained(store: ModelStore) -> None:
+    attempts = (
+        lambda: encode(store, None, "cat"),
+        lambda: encode_sdxl(store, None, "cat", text_l="cat", size={}),
+        lambda: encode_refiner(store, None, "cat", size={}),
+        lambda: set_last_layer(None, -2),
+        lambda: add_embedding(None, "moody", FileRef("x", 1, 1)),
+    )
+    for attempt in attempts:
+        with pytest.raises(InputError) as caught:
+            attempt()
+        assert caught.value.code == "no_clip"
+        assert "CLIPLoader" in caught.value.text("ja")
