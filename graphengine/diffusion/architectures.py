@@ -85,6 +85,7 @@ _FOREIGN = (
     _Foreign("model_is_video", r"time_stack|temporal_transformer|time_mixer"),
     _Foreign("model_is_embedding", r"^(emb_params|string_to_param|clip_g|clip_l|<.*>)$|^\*$"),
     _Foreign("model_is_clip_vision", r"vision_model\.encoder\.layers\.0|visual\.transformer"),
+    _Foreign("model_is_taesd", r"^(encoder|decoder)\.layers\.\d+\.|^\d\.conv\.0\.weight$"),
     _Foreign("model_is_upscaler", r"^(conv_first|model\.0|body\.0\.rdb1|params\.)"),
 )
 _PARTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (

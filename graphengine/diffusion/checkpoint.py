@@ -145,7 +145,7 @@ def _text_encoder(tensors: TensorFile) -> TextEncoder:
         if prefix_of(tensors, (prefix,), TEXT_MARKS) is not None:
             kind = _kind_by_size(tensors.under(prefix))
             return TextEncoder(Weights(tensors.ref, "clip", prefix), kind)
-    raise refuse(tensors, wanted="text encoder")
+    raise refuse(tensors, wanted="CLIP")
 
 
 def _kind_by_size(tensors: TensorFile) -> TextKind:

@@ -214,6 +214,7 @@ FOREIGN = {
     "model_is_video": ["model.diffusion_model.x.time_stack.y.weight"],
     "model_is_embedding": ["emb_params"],
     "model_is_clip_vision": ["vision_model.encoder.layers.0.mlp.fc1.weight"],
+    "model_is_taesd": ["decoder.layers.1.weight"],
     "model_is_upscaler": ["conv_first.weight"],
     "model_unknown": ["who.knows"],
 }
@@ -247,7 +248,7 @@ def test_a_part_where_a_checkpoint_is_expected_names_its_loader(tmp_path: Path) 
 def test_a_checkpoint_without_the_wanted_part_says_so(tmp_path: Path) -> None:
     tensors = without(tiny.checkpoint_tensors("sd1"), "cond_stage_model.", "first_stage_model.")
     path = write(tmp_path / "m.safetensors", tensors)
-    for load, wanted in ((load_vae_file, "VAE"), (load_clip_files, "text encoder")):
+    for load, wanted in ((load_vae_file, "VAE"), (load_clip_files, "CLIP")):
         with pytest.raises(ModelFileError, match=wanted) as caught:
             load([path] if load is load_clip_files else path)  # type: ignore[operator]
         assert caught.value.code == "model_is_checkpoint_without"
