@@ -6,9 +6,26 @@ import os
 
 import torch
 
+from graphengine.errors import InputError
 from graphengine.sockets import Weights
 
 GIB = 1 << 30
+
+
+def choose_device(wanted: torch.device | str | None = None) -> torch.device:
+    """The device of that name; "auto" and None mean the best one.
+
+    Raises InputError if this machine or this PyTorch has no such device.
+    """
+    if wanted is None or wanted == "auto":
+        return best_device()
+    try:
+        device = torch.device(wanted)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        cause = str(error).partition("\n")[0]
+        raise InputError("device_missing", device=str(wanted), cause=cause) from error
+    return device
 
 
 def best_device() -> torch.device:

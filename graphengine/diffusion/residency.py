@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from graphengine.diffusion.devices import (
-    best_device,
+    choose_device,
     compute_dtype,
     is_out_of_memory,
     memory_budget,
@@ -83,7 +83,12 @@ class _Entry:
 
 
 class ModelStore:
-    """Networks on one device under a memory budget. Safe to use from several threads."""
+    """Networks on one device under a memory budget. Safe to use from several threads.
+
+    ``device``: a device's name; None and "auto" mean the best one. ``budget_bytes``: None = most
+    of a GPU's free memory, half of the machine's otherwise. ``dtype``: what denoising networks
+    compute in; None = by device.
+    """
 
     def __init__(
         self,
@@ -92,7 +97,7 @@ class ModelStore:
         budget_bytes: int | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        self.device = torch.device(device) if device is not None else best_device()
+        self.device = choose_device(device)
         self.budget_bytes = memory_budget(self.device) if budget_bytes is None else budget_bytes
         self._dtype = dtype
         self._entries: OrderedDict[Recipe, _Entry] = OrderedDict()

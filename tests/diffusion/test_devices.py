@@ -7,12 +7,14 @@ import torch
 
 from graphengine.diffusion.devices import (
     best_device,
+    choose_device,
     compute_dtype,
     is_out_of_memory,
     memory_budget,
     release_cached,
     storage_dtype,
 )
+from graphengine.errors import LANGUAGES, InputError
 from graphengine.sockets import FileRef, Weights
 
 
@@ -67,3 +69,16 @@ def test_the_budget_of_a_cpu_is_a_part_of_the_machines_memory() -> None:
 
 def test_the_best_device_can_hold_a_tensor() -> None:
     assert torch.zeros(1, device=best_device()).sum() == 0
+
+
+def test_auto_and_nothing_mean_the_best_device() -> None:
+    assert choose_device("auto") == choose_device(None) == best_device()
+    assert choose_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "abacus"])
+def test_a_device_that_is_not_there_is_told_in_both_languages(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        choose_device(name)
+    assert caught.value.code == "device_missing"
+    assert all(name in caught.value.text(language) for language in LANGUAGES)
