@@ -64,8 +64,7 @@ class RunResult:
     def reasons(self) -> dict[str, Reason]:
         """Why each node ran or not."""
         return {
-            node_id: _reason(self.graph, node_id, self._outcome, self._before)
-            for node_id in self.graph.nodes
+            node_id: _reason(node_id, self._outcome, self._before) for node_id in self.graph.nodes
         }
 
     @property
@@ -179,12 +178,12 @@ class Engine:
             self.folders, lambda: self.models, _ignore, CancelFlag(), make_prompt=dict
         )
         outcome = Run(graph, make_plan(graph), self.cache, surroundings, self.registry).preview()
-        return {node_id: _reason(graph, node_id, outcome, self._traces) for node_id in graph.nodes}
+        return {node_id: _reason(node_id, outcome, self._traces) for node_id in graph.nodes}
 
 
-def _reason(graph: Graph, node_id: str, outcome: Outcome, before: Mapping[str, Trace]) -> Reason:
+def _reason(node_id: str, outcome: Outcome, before: Mapping[str, Trace]) -> Reason:
     if node_id in outcome.ran:
-        return explain(graph.nodes[node_id], outcome.traces.get(node_id), before.get(node_id))
+        return explain(outcome.traces.get(node_id), before.get(node_id))
     return Reason("cached" if node_id in outcome.cached else "not_needed")
 
 

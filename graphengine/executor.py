@@ -11,7 +11,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -45,7 +45,7 @@ from graphengine.plan import Plan
 from graphengine.registry import Registry
 from graphengine.results import Block, Items, NeedsInputs
 from graphengine.trace import Trace
-from graphengine.workflow import Link, Workflow
+from graphengine.workflow import Link, Workflow, links_of
 
 _POLL_S = 0.05
 
@@ -173,12 +173,9 @@ class Run:
                 continue
             seen.add(node_id)
             node = self._nodes[node_id]
-            lazy = _lazy_names(node)
             stack.extend(
                 link.node
-                for name in node.links
-                if name not in lazy
-                for link in _links(node, name)
+                for link in _sources(node, node.links.keys() - node.spec.lazy_names)
                 if link.node not in self._keys and link.node not in seen
             )
 
@@ -191,7 +188,9 @@ class Run:
         key = trace.base
         if node.spec.has_lazy:
             names = self._cache.pulled(trace.base)
-            pulled = None if names is None else self._link_keys(node, names, compute=True)
+            for link in () if names is None else _sources(node, names):
+                self._compute_keys_below(link.node)
+            pulled = None if names is None else self._link_keys(node, names)
             if pulled is None:
                 return None
             key = pulled_key(trace.base, pulled)
@@ -203,28 +202,23 @@ class Run:
         trace = self._traces.get(node.id)
         if trace is not None:
             return trace
-        lazy = _lazy_names(node)
-        links = self._link_keys(node, [name for name in node.links if name not in lazy])
+        links = self._link_keys(node, node.links.keys() - node.spec.lazy_names)
         if links is None:
             return None
         outside = outside_state(node.spec, node.values, self._run.folders)
         base = base_key(node.spec, node.id, node.values, links, outside)
-        if any(is_unique(key) for _, key, _ in links):
-            base = unique_key()
-        trace = Trace(node.spec.key, node.values, links, outside, base, node.spec.cache)
-        self._traces[node.id] = trace
+        trace = self._traces[node.id] = Trace(node, links, outside, base)
         return trace
 
-    def _link_keys(
-        self, node: GraphNode, names: Iterable[str], *, compute: bool = False
-    ) -> LinkKeys | None:
-        """The sources' keys of some links, sorted by name; None if one is not known."""
+    def _link_keys(self, node: GraphNode, names: Collection[str]) -> LinkKeys | None:
+        """The sources' keys of some links, in the order of the inputs; None if one is unknown."""
+        keys = self._keys
         found: list[tuple[str, Key, int]] = []
-        for name in sorted(names):
-            for link in _links(node, name):
-                if compute:
-                    self._compute_keys_below(link.node)
-                key = self._keys.get(link.node)
+        for name, value in node.links.items():
+            if name not in names:
+                continue
+            for link in (value,) if type(value) is Link else links_of(value):
+                key = keys.get(link.node)
                 if key is None:
                     return None
                 found.append((name, key, link.output))
@@ -265,10 +259,10 @@ class Run:
     def _wait_for_sources(self, node_id: str, state: _State) -> list[str]:
         """Count what a node waits for; returns the sources not yet looked at, last one first."""
         node = self._nodes[node_id]
-        lazy = _lazy_names(node)
+        lazy = node.spec.lazy_names
         unseen: list[str] = []
-        for name in node.links:
-            for link in _links(node, name):
+        for name, value in node.links.items():
+            for link in (value,) if type(value) is Link else links_of(value):
                 source = link.node
                 self._uses[source] = self._uses.get(source, 0) + 1
                 if name in lazy:
@@ -410,9 +404,7 @@ class Run:
                 GraphEngineError("lazy_unknown", title=node.title, node_id=node.id, input=unknown),
             )
         state.pulled.extend(name for name in names if name not in state.pulled)
-        self._wait_for_targets(
-            node.id, state, [link.node for name in names for link in _links(node, name)]
-        )
+        self._wait_for_targets(node.id, state, [link.node for link in _sources(node, names)])
         if state.waiting_for == 0:
             self._make_ready(node.id)
 
@@ -495,12 +487,10 @@ class Run:
         """The key under which results are kept: for a lazy node, with what it pulled."""
         if node.spec.has_lazy:
             base = self._traces[node.id].base
-            names = tuple(sorted(state.pulled))
-            pulled = self._link_keys(node, names) or ()
-            self._cache.remember_pulled(base, names)
+            pulled = self._link_keys(node, state.pulled) or ()
+            self._cache.remember_pulled(base, tuple(state.pulled))
             self._forget_running(node.id)
-            unknown = is_unique(base) or any(is_unique(key) for _, key, _ in pulled)
-            self._keys[node.id] = unique_key() if unknown else pulled_key(base, pulled)
+            self._keys[node.id] = pulled_key(base, pulled)
         return self._keys[node.id]
 
     def _finish_blocked(self, node: GraphNode, block: Block) -> None:
@@ -530,9 +520,8 @@ class Run:
         self._forget_running(node_id)
         self._wake_dependents(node_id)
         node = self._nodes[node_id]
-        for name in node.links:
-            for link in _links(node, name):
-                self._release(link.node)
+        for link in _sources(node, node.links):
+            self._release(link.node)
 
     def _wake_dependents(self, node_id: str) -> None:
         for dependent in reversed(self._dependents.pop(node_id, ())):
@@ -556,7 +545,7 @@ class Run:
     def _inputs(self, node: GraphNode, pulled: Iterable[str] = ()) -> dict[str, Any]:
         """The values of a node's literals and of its links; of lazy links only ``pulled`` ones."""
         inputs = dict(node.values)
-        skipped = _lazy_names(node).difference(pulled)
+        skipped = node.spec.lazy_names.difference(pulled)
         for name, link in node.links.items():
             entry = node.spec.input.get(name)
             if name in skipped:
@@ -746,18 +735,14 @@ async def _cancel_all() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-_NO_NAMES: frozenset[str] = frozenset()
-
-
-def _lazy_names(node: GraphNode) -> frozenset[str]:
-    if not node.spec.has_lazy:
-        return _NO_NAMES
-    return frozenset(entry.name for entry in node.spec.inputs if entry.lazy)
-
-
-def _links(node: GraphNode, name: str) -> tuple[Link, ...]:
-    link = node.links[name]
-    return (link,) if isinstance(link, Link) else link
+def _sources(node: GraphNode, names: Collection[str]) -> list[Link]:
+    """All links of some inputs."""
+    return [
+        link
+        for name, value in node.links.items()
+        if name in names
+        for link in ((value,) if type(value) is Link else links_of(value))
+    ]
 
 
 def _block_of(node: GraphNode, inputs: Mapping[str, Any]) -> Block | None:

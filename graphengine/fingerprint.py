@@ -10,11 +10,10 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from graphengine.folders import Folders
-from graphengine.parameters import Widget
 from graphengine.spec import NodeSpec
 
 Key = bytes
@@ -22,6 +21,7 @@ LinkKeys = tuple[tuple[str, Key, int], ...]
 """Per link: the input's name, the source's key, the output's index."""
 
 _SCALARS = (str, int, float, bool, type(None))
+_KEY_BYTES = hashlib.sha256().digest_size
 _counter = itertools.count()
 _process = os.urandom(8).hex()
 
@@ -31,30 +31,34 @@ def base_key(
 ) -> Key:
     """The key of a node's results from its literal values and evaluated links.
 
-    ``outside`` is what `outside_state` said. A value that cannot be written down, or a node that
-    is never cached, gives a key that nothing equals.
+    ``outside`` is what `outside_state` said. A value that cannot be written down, a node that is
+    never cached, and a source of either kind give a key that nothing equals.
     """
     if spec.cache == "never":
         return unique_key()
     parts = [spec.key, node_id if spec.per_node else "", outside]
+    sources: list[Key] = []
     try:
-        parts += [f"{name}={_written(values[name])}" for name in sorted(values)]
+        for name, value in values.items():
+            text = repr(value) if type(value) in _SCALARS else _written(value)
+            parts.append(f"{name}={text}")
     except TypeError:
         return unique_key()
-    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass"))
     for name, key, output in links:
-        digest.update(f"\0{name}:{output}:".encode())
-        digest.update(key)
-    return digest.digest()
+        if len(key) != _KEY_BYTES:
+            return unique_key()
+        parts.append(f"{name}:{output}")
+        sources.append(key)
+    written = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(b"\0".join((written, *sources))).digest()
 
 
 def pulled_key(base: Key, pulled: LinkKeys) -> Key:
     """The key of a lazy node's results: its base and the links that its body asked for."""
-    digest = hashlib.sha256(base)
-    for name, key, output in pulled:
-        digest.update(f"\0{name}:{output}:".encode())
-        digest.update(key)
-    return digest.digest()
+    if any(is_unique(key) for _, key, _ in pulled) or is_unique(base):
+        return unique_key()
+    written = "\0".join(f"{name}:{output}" for name, _, output in pulled).encode()
+    return hashlib.sha256(b"\0".join((base, written, *(key for _, key, _ in pulled)))).digest()
 
 
 def unique_key() -> Key:
@@ -64,7 +68,7 @@ def unique_key() -> Key:
 
 def is_unique(key: Key) -> bool:
     """Whether a result of this key can never be asked for again."""
-    return len(key) != hashlib.sha256().digest_size
+    return len(key) != _KEY_BYTES
 
 
 def outside_state(spec: NodeSpec, values: Mapping[str, Any], folders: Folders) -> str:
@@ -72,23 +76,19 @@ def outside_state(spec: NodeSpec, values: Mapping[str, Any], folders: Folders) -
 
     A fingerprint that raises never equals another, so the node runs.
     """
-    states: list[str] = []
-    for name, widget in _watched(spec):
-        states.append(widget.fingerprint(values.get(name), folders))
+    if not spec.watched and spec.fingerprint is None:
+        return ""
+    states = [
+        entry.widget.fingerprint(values.get(entry.name), folders)
+        for entry in spec.watched
+        if entry.widget is not None
+    ]
     if spec.fingerprint is not None:
         try:
             states.append(_written(spec.fingerprint(values, folders)))
         except Exception:
             states.append(unique_key().decode())
     return "|".join(states)
-
-
-def _watched(spec: NodeSpec) -> Iterable[tuple[str, Widget]]:
-    return (
-        (entry.name, entry.widget)
-        for entry in spec.inputs
-        if entry.widget is not None and type(entry.widget).fingerprint is not Widget.fingerprint
-    )
 
 
 def _written(value: Any) -> str:

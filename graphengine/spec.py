@@ -130,7 +130,21 @@ class NodeSpec:
     @cached_property
     def has_lazy(self) -> bool:
         """Whether any input is evaluated on demand."""
-        return any(spec.lazy for spec in self.inputs)
+        return bool(self.lazy_names)
+
+    @cached_property
+    def lazy_names(self) -> frozenset[str]:
+        """The inputs that are evaluated on demand."""
+        return frozenset(spec.name for spec in self.inputs if spec.lazy)
+
+    @cached_property
+    def watched(self) -> tuple[InputSpec, ...]:
+        """The inputs whose widgets look at files."""
+        return tuple(
+            spec
+            for spec in self.inputs
+            if spec.widget is not None and type(spec.widget).fingerprint is not Widget.fingerprint
+        )
 
     def text(self, language: str) -> NodeTexts:
         """The texts in a language, English where one is missing."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from graphengine.fingerprint import Key, LinkKeys
 from graphengine.graph import GraphNode
+from graphengine.workflow import links_of
 
 Kind = Literal[
     "cached",
@@ -26,14 +26,12 @@ Kind = Literal[
 
 
 class Trace(NamedTuple):
-    """What decides a node's key: its type, literals, links, files, and the key that they give."""
+    """What decides a node's key: the node, its sources' keys, files, and the key that they give."""
 
-    spec_key: str
-    values: Mapping[str, Any]
+    node: GraphNode
     links: LinkKeys
     outside: str
     base: Key
-    cache: str
 
 
 @dataclass(frozen=True)
@@ -55,43 +53,40 @@ class Reason:
         return self.kind not in ("cached", "not_needed")
 
 
-def explain(node: GraphNode, trace: Trace | None, before: Trace | None) -> Reason:
-    """Why the node has to run, from what decides its key now and what did in the last run."""
+def explain(trace: Trace | None, before: Trace | None) -> Reason:
+    """Why a node has to run, from what decides its key now and what did in the last run."""
     if trace is None:
         return Reason("unknown_yet")
-    if trace.cache == "never":
+    if trace.node.spec.cache == "never":
         return Reason("never_cached")
     if before is None:
         return Reason("first_run")
-    if trace.spec_key != before.spec_key:
+    if trace.node.spec.key != before.node.spec.key:
         return Reason("node_changed")
     return (
-        _changed_value(trace, before)
-        or _changed_link(node, trace, before)
-        or _otherwise(trace, before)
+        _changed_value(trace, before) or _changed_link(trace, before) or _otherwise(trace, before)
     )
 
 
 def _changed_value(trace: Trace, before: Trace) -> Reason | None:
-    for name, value in trace.values.items():
-        if name not in before.values:
+    now, then = trace.node.values, before.node.values
+    for name, value in now.items():
+        if name not in then:
             return Reason("input_added", name, after=value)
-        old = before.values[name]
-        if type(value) is not type(old) or value != old:
-            return Reason("value_changed", name, before=old, after=value)
-    removed = next((name for name in before.values if name not in trace.values), None)
+        if type(value) is not type(then[name]) or value != then[name]:
+            return Reason("value_changed", name, before=then[name], after=value)
+    removed = next((name for name in then if name not in now), None)
     return None if removed is None else Reason("input_removed", removed)
 
 
-def _changed_link(node: GraphNode, trace: Trace, before: Trace) -> Reason | None:
-    old = {(name, index): (key, index) for name, key, index in before.links}
-    names = {name for name, _ in old}
-    for name, key, index in trace.links:
-        if old.get((name, index)) == (key, index):
-            continue
-        link = node.links[name]
-        source = link.node if hasattr(link, "node") else link[0].node
-        return Reason("upstream_changed" if name in names else "input_added", name, source)
+def _changed_link(trace: Trace, before: Trace) -> Reason | None:
+    then = set(before.links)
+    linked_before = {name for name, _, _ in before.links}
+    for name, key, output in trace.links:
+        if (name, key, output) not in then:
+            source = next(iter(links_of(trace.node.links[name]))).node
+            kind: Kind = "upstream_changed" if name in linked_before else "input_added"
+            return Reason(kind, name, source)
     return None
 
 
