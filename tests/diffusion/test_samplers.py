@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
-from graphengine.diffusion.model_sampling import model_sampling
+from graphengine.diffusion.model_sampling import ModelSampling, model_sampling
 from graphengine.diffusion.noise import SamplerNoise, initial_noise
 from graphengine.diffusion.samplers import SAMPLERS, Run, Step
-from graphengine.diffusion.schedules import karras
+from graphengine.diffusion.schedules import flip, karras, simple
 from graphengine.sockets import Sampling
 from tests.diffusion.reference import sampling_reference
 
@@ -34,6 +36,11 @@ def end_state(name: str, steps: int = 8, seed: int = 7, **options: object) -> Te
     x = SD.add_noise(latent, initial_noise(latent, seed), sigmas[0], from_the_top=True)
     run = Run(ReferenceDenoiser(), SD, SamplerNoise(seed))
     return SAMPLERS[name](run, x, sigmas, **options)
+
+
+def test_there_are_the_42_samplers_of_the_field():
+    assert set(SAMPLERS) == set(REFERENCE)
+    assert len(SAMPLERS) == 42
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLERS))
@@ -64,3 +71,146 @@ def test_the_callback_sees_every_step_once():
     assert [(step.index, step.steps) for step in seen] == [(i, 5) for i in range(5)]
     assert [step.sigma for step in seen] == sigmas[:-1].tolist()
     assert seen[0].denoised.shape == (1, 4, 2, 2)
+
+
+# --- closed forms: data that are normal with deviation SPREAD ---
+
+SPREAD = 0.8
+FLOW = model_sampling(Sampling(prediction="flow", levels="flow"))
+
+
+class NormalData:
+    """The exact denoiser of normal data: the ODE's solution scales with the deviation of x."""
+
+    def __init__(self, levels: ModelSampling) -> None:
+        self.path = levels.path
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        alpha = self.path.alpha(sigma)
+        return alpha * SPREAD**2 / (alpha**2 * SPREAD**2 + sigma**2) * x
+
+    def with_uncond(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        denoised = self(x, sigma)
+        return denoised, denoised
+
+
+def ode_error(name: str, steps: int) -> float:
+    """How far a sampler ends from the ODE's exact solution, over log-even levels down to 0.1."""
+    levels = torch.linspace(math.log(10.0), math.log(0.1), steps + 1).exp()
+    x = torch.full((1, 1, 1, 1), math.sqrt(SPREAD**2 + float(levels[0]) ** 2))
+    end = SAMPLERS[name](Run(NormalData(SD), SD, SamplerNoise(0)), x.double(), levels.double())
+    return abs(float(end) - math.sqrt(SPREAD**2 + float(levels[-1]) ** 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "least_order"),
+    [
+        ("euler", 0.9),
+        ("euler_cfg_pp", 0.9),
+        ("gradient_estimation", 0.8),
+        ("heun", 1.9),
+        ("dpm_2", 1.9),
+        ("lms", 2.7),
+        ("ipndm_v", 1.7),
+        ("deis", 1.7),
+        ("dpmpp_2m", 1.7),
+        ("res_multistep", 1.7),
+        ("dpm_fast", 1.5),  # its last steps are of lower order
+        ("uni_pc", 1.7),
+        ("uni_pc_bh2", 1.7),
+    ],
+)
+def test_errors_fall_with_the_order_of_the_method(name, least_order):
+    coarse, fine = ode_error(name, 24), ode_error(name, 48)
+    assert math.log2(coarse / fine) > least_order
+
+
+STOCHASTIC = sorted(
+    name
+    for name in SAMPLERS
+    if any(mark in name for mark in ("ancestral", "sde", "seeds", "sa_solver", "ddpm"))
+    # It mixes the predictions of two levels, which guidance 1 does not undo.
+    and name != "dpmpp_2s_ancestral_cfg_pp"
+)
+
+
+@pytest.mark.parametrize("name", STOCHASTIC)
+def test_stochastic_samplers_keep_the_spread_of_the_data(name):
+    sigmas = karras(SD, 200)
+    noise = initial_noise(torch.zeros(1, 4, 24, 24), 3)
+    x = noise * math.sqrt(SPREAD**2 + float(sigmas[0]) ** 2)
+    end = SAMPLERS[name](Run(NormalData(SD), SD, SamplerNoise(4)), x, sigmas)
+    assert float(end.std()) == pytest.approx(SPREAD, rel=0.06)
+
+
+# The variance-preserving and CFG++ ones are not made for straight paths.
+NO_FLOW = ("cfg_pp", "ddpm", "lcm", "deis", "dpm_", "uni_pc", "res_", "dpmpp_2m", "heunpp2")
+FLOW_SAMPLERS = [
+    "dpm_2_ancestral",
+    "dpmpp_2m_sde",
+    *sorted(name for name in SAMPLERS if not any(mark in name for mark in NO_FLOW)),
+]
+
+
+@pytest.mark.parametrize("name", FLOW_SAMPLERS)
+def test_samplers_on_a_flow_keep_the_spread_of_the_data(name):
+    sigmas = simple(FLOW, 60)
+    x = initial_noise(torch.zeros(1, 4, 32, 32), 3)
+    end = SAMPLERS[name](Run(NormalData(FLOW), FLOW, SamplerNoise(4)), x, sigmas)
+    assert float(end.std()) == pytest.approx(SPREAD, rel=0.06)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_few_steps_give_finite_latents_near_the_data(name, steps):
+    end = end_state(name, steps=steps)
+    assert torch.isfinite(end).all()
+    assert float(end.std()) < 20
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_a_part_of_a_schedule_leaves_about_its_last_level_of_noise(name):
+    sigmas = karras(SD, 12)[:6]
+    x = initial_noise(torch.zeros(1, 4, 16, 16), 3) * sigmas[0]
+    end = SAMPLERS[name](Run(NormalData(SD), SD, SamplerNoise(4)), x, sigmas)
+    assert float(end.std()) == pytest.approx(float(sigmas[-1]), rel=0.35)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_one_level_is_no_step(name):
+    x = torch.randn(1, 4, 2, 2)
+    run = Run(ReferenceDenoiser(), SD, SamplerNoise(1))
+    torch.testing.assert_close(SAMPLERS[name](run, x, torch.tensor([2.0])), x)
+
+
+def test_euler_goes_up_the_levels_and_back():
+    run = Run(NormalData(SD), SD, SamplerNoise(0))
+    x = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(2))
+    up = SAMPLERS["euler"](run, x, flip(karras(SD, 400)))
+    down = SAMPLERS["euler"](run, up, karras(SD, 400))
+    torch.testing.assert_close(down, x, rtol=0.05, atol=0.05)
+
+
+def test_churn_adds_noise_that_the_seed_decides():
+    def run(seed, **options):
+        return end_state("heun", seed=seed, **options)
+
+    assert torch.equal(run(1, s_churn=20.0), run(1, s_churn=20.0))
+    assert not torch.allclose(run(1, s_churn=20.0), run(1))
+    torch.testing.assert_close(run(1, s_churn=20.0, s_tmin=50.0), run(1))
+
+
+def test_the_ode_variant_of_er_sde_adds_no_noise():
+    first = end_state("er_sde", solver_type="ODE")
+    assert torch.equal(first, end_state("er_sde", solver_type="ODE", s_noise=5.0))
+    assert not torch.allclose(first, end_state("er_sde", solver_type="Reverse-time SDE"))
+
+
+def test_eta_zero_makes_ancestral_samplers_deterministic():
+    torch.testing.assert_close(end_state("euler_ancestral", eta=0.0), end_state("euler"))
+    torch.testing.assert_close(
+        end_state("res_multistep_ancestral", eta=0.0), end_state("res_multistep")
+    )
+    torch.testing.assert_close(
+        end_state("dpmpp_2m_sde", eta=0.0), end_state("dpmpp_2m"), rtol=1e-4, atol=1e-5
+    )

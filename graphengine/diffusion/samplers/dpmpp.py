@@ -18,6 +18,9 @@ from graphengine.diffusion.samplers.steps import (
     slope,
 )
 
+# Half-way from pure noise in log SNR, where a flow starts, is pure noise again.
+FLOW_FIRST_MIDDLE = 0.9999
+
 
 def dpmpp_2m(run: Run, x: Tensor, sigmas: Tensor) -> Tensor:
     """Multistep of second order, DPM-Solver++(2M): Lu et al. 2022b, Alg. 2."""
@@ -70,6 +73,8 @@ def dpmpp_2s_ancestral(
             continue
         t, t_next = run.path.log_snr(sigma), run.path.log_snr(down)
         middle = run.path.sigma_of(t + 0.5 * (t_next - t))
+        if run.path.flow and sigma >= 1:
+            middle = sigma.new_tensor(FLOW_FIRST_MIDDLE)
         x_2 = _first_order(run, x, sigma, middle, denoised)
         x = _first_order(run, x, sigma, down, run.denoise(x_2, middle))
         if sigma_next > 0:

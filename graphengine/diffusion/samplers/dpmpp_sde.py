@@ -10,7 +10,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from graphengine.diffusion.samplers.steps import Run, ancestral_split, slope
+from graphengine.diffusion.samplers.steps import Run, ancestral_split, slope, with_finite_start
 
 
 def dpmpp_sde(
@@ -26,6 +26,7 @@ def dpmpp_sde(
     """Single steps of second order with noise at the midpoint ``r`` and at the end."""
     if len(sigmas) < 2:
         return x
+    sigmas = with_finite_start(run, sigmas)
     noise = run.noise.brownian(x, sigmas, on_device=noise_on_device)
     path = run.path
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
@@ -70,6 +71,7 @@ def dpmpp_2m_sde(
     """Multistep of second order, SDE-DPM-Solver++(2M): Lu et al. 2022b, Alg. 4."""
     if len(sigmas) < 2:
         return x
+    sigmas = with_finite_start(run, sigmas)
     noise = run.noise.brownian(x, sigmas, on_device=noise_on_device)
     path, before, h_before = run.path, None, None
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
@@ -125,6 +127,7 @@ def dpmpp_3m_sde(
     """Multistep of third order (k-diffusion, MIT)."""
     if len(sigmas) < 2:
         return x
+    sigmas = with_finite_start(run, sigmas)
     noise = run.noise.brownian(x, sigmas, on_device=noise_on_device)
     path = run.path
     earlier: list[Tensor] = []

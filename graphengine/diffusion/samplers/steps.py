@@ -74,6 +74,14 @@ def slope(x: Tensor, sigma: Tensor, denoised: Tensor) -> Tensor:
     return (x - denoised) / sigma
 
 
+def with_finite_start(run: Run, sigmas: Tensor) -> Tensor:
+    """The same levels; the first one of a flow is lowered if its signal-to-noise ratio is 0."""
+    if not run.path.flow or sigmas[0] < 1:
+        return sigmas
+    first = run.levels.percent_to_sigma(1e-4)
+    return torch.cat([sigmas.new_tensor([first]), sigmas[1:]])
+
+
 def ancestral_split(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tensor, Tensor]:
     """(sigma_down, sigma_up): how far to step down and how much fresh noise to add.
 
