@@ -34,10 +34,12 @@ def find_node(registry: Registry, name: str) -> NodeSpec:
 
 def node_list(specs: Iterable[NodeSpec], language: str) -> str:
     """All nodes by category, one a line: id and title."""
+    specs = tuple(specs)
+    width = max((len(spec.id) for spec in specs), default=0)
     lines: list[str] = []
     for category, members in _by_category(specs, language):
         lines += ["", category]
-        lines += [f"  {spec.id:<28} {spec.text(language).title}" for spec in members]
+        lines += [f"  {spec.id:<{width}}  {spec.text(language).title}" for spec in members]
     return "\n".join(lines[1:])
 
 
