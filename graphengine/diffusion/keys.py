@@ -20,6 +20,11 @@ from graphengine.diffusion.layouts import TextLayout, UNetLayout, VaeLayout
 Form = Literal["same", "query", "key", "value", "transposed", "pointwise"]
 
 _THIRDS: dict[str, int] = {"query": 0, "key": 1, "value": 2}
+_JOINT_PROJECTIONS: tuple[tuple[str, Form], ...] = (
+    ("q_proj", "query"),
+    ("k_proj", "key"),
+    ("v_proj", "value"),
+)
 
 _LDM_RESIDUAL = {
     "norm1": "in_layers.0",
@@ -203,38 +208,25 @@ def _residual(network: str, file: str) -> Iterator[tuple[str, str]]:
 
 def _ldm_vae_blocks(layout: VaeLayout) -> Iterator[tuple[str, str]]:
     levels = len(layout.channels)
-    for level in range(levels):
-        yield from _vae_level(f"encoder.down_blocks.{level}", f"encoder.down.{level}", "down")
-        # LDM counts the decoder's levels from the finest, diffusers in order of computation.
-        yield from _vae_level(
-            f"decoder.up_blocks.{levels - 1 - level}", f"decoder.up.{level}", "up"
-        )
-    for half in ("encoder", "decoder"):
-        yield f"{half}.conv_norm_out", f"{half}.norm_out"
-        yield f"{half}.mid_block.resnets.0", f"{half}.mid.block_1"
-        yield f"{half}.mid_block.resnets.1", f"{half}.mid.block_2"
-        for i in range(2):
-            shortcut = f"{half}.mid_block.resnets.{i}.conv_shortcut"
-            yield shortcut, f"{half}.mid.block_{i + 1}.nin_shortcut"
     for half, side, blocks in (
         ("encoder", "down", layout.blocks),
         ("decoder", "up", layout.blocks + 1),
     ):
-        yield from _vae_residuals(half, side, levels, blocks)
+        yield f"{half}.conv_norm_out", f"{half}.norm_out"
+        for i in range(2):
+            yield f"{half}.mid_block.resnets.{i}", f"{half}.mid.block_{i + 1}"
+        for level in range(levels):
+            # LDM counts the decoder's levels from the finest, diffusers in order of computation.
+            file_level = level if side == "down" else levels - 1 - level
+            file = f"{half}.{side}.{file_level}"
+            yield from _ldm_vae_level(f"{half}.{side}_blocks.{level}", file, side, blocks)
 
 
-def _vae_level(network: str, file: str, side: str) -> Iterator[tuple[str, str]]:
+def _ldm_vae_level(network: str, file: str, side: str, blocks: int) -> Iterator[tuple[str, str]]:
     yield f"{network}.{side}samplers.0", f"{file}.{side}sample"
-
-
-def _vae_residuals(half: str, side: str, levels: int, blocks: int) -> Iterator[tuple[str, str]]:
-    for level in range(levels):
-        file_level = level if side == "down" else levels - 1 - level
-        for i in range(blocks):
-            network = f"{half}.{side}_blocks.{level}.resnets.{i}"
-            file = f"{half}.{side}.{file_level}.block.{i}"
-            yield network, file
-            yield f"{network}.conv_shortcut", f"{file}.nin_shortcut"
+    for i in range(blocks):
+        yield f"{network}.resnets.{i}", f"{file}.block.{i}"
+        yield f"{network}.resnets.{i}.conv_shortcut", f"{file}.block.{i}.nin_shortcut"
 
 
 def _attention_sources(file: str, names: Mapping[str, str]) -> Iterator[tuple[str, Source]]:
@@ -255,7 +247,7 @@ def _openclip_sources(layout: TextLayout) -> Iterator[tuple[str, Source]]:
         network, file = f"encoder.layers.{i}", f"transformer.resblocks.{i}"
         for ours, theirs in _OPENCLIP_LAYER.items():
             yield f"{network}.{ours}", Source(f"{file}.{theirs}")
-        for name, form in (("q_proj", "query"), ("k_proj", "key"), ("v_proj", "value")):
+        for name, form in _JOINT_PROJECTIONS:
             for part in ("weight", "bias"):
-                source = Source(f"{file}.attn.in_proj_{part}", form)  # type: ignore[arg-type]
+                source = Source(f"{file}.attn.in_proj_{part}", form)
                 yield f"{network}.self_attn.{name}.{part}", source
