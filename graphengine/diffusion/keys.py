@@ -89,7 +89,7 @@ class KeyTable:
             source = self.sources.get(prefix)
             if source is not None:
                 rest = network_key[len(prefix) :] if prefix else f".{network_key}"
-                return Source((source.key + rest).lstrip("."), source.form)
+                return Source(source.key + rest, source.form)
         return Source(network_key)
 
     def by_file_key(self, network_keys: Iterable[str]) -> dict[str, list[str]]:
