@@ -26,6 +26,7 @@ from graphengine.context import Context
 from graphengine.errors import Cancelled, GraphEngineError, InputError
 from graphengine.events import Artifacts, SavedFile
 from graphengine.folders import Folders
+from graphengine.methods import SamplerName, SchedulerName
 from graphengine.node import node
 from graphengine.parameters import (
     Bool,
@@ -85,7 +86,9 @@ __all__ = [
     "Noise",
     "Prompt",
     "Sampler",
+    "SamplerName",
     "SavedFile",
+    "SchedulerName",
     "Seed",
     "Sigmas",
     "Text",

@@ -64,6 +64,13 @@ class Watch:
 NOBODY = Watch()
 
 
+def report_to(
+    progress: Callable[[float, float], None], check_cancelled: Callable[[], None]
+) -> Watch:
+    """A watch that tells ``progress`` (steps done, steps) and looks out for cancelling."""
+    return Watch(lambda step: progress(step.index + 1, step.steps), check_cancelled)
+
+
 def sample(
     store: ModelStore,
     model: Model,
@@ -178,6 +185,18 @@ def checked_latent(latent: Latent, model: Model) -> Latent:
         raise InputError("latent_channels", got=samples.shape[1], expected=wanted)
     shape = (samples.shape[0], wanted, *samples.shape[2:])
     return replace(latent, samples=samples.new_zeros(shape))
+
+
+def add_noise(model: Model, noise: Noise, sigmas: Sigmas, latent: Latent) -> Latent:
+    """``latent`` under noise: of the first level, or of what lies between first and last."""
+    latent, values = checked_latent(latent, model), sigmas.values.float().cpu()
+    if len(values) == 0 or noise.seed is None:
+        return latent
+    levels, scale = model_sampling(model.sampling), model.family.latent_scale
+    level = (values[0] - values[-1]).abs() if len(values) > 1 else values[0]
+    drawn = initial_noise(latent.samples, noise.seed, latent.batch_index)
+    noisy = levels.add_noise(latent.samples * scale, drawn, level)
+    return replace(latent, samples=noisy / scale)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from graphengine.diffusion.model_sampling import ModelSampling
+from graphengine.diffusion.model_sampling import LCM_LEVELS, TRAINING_STEPS, ModelSampling
 from graphengine.errors import InputError
 
 Schedule = Callable[[ModelSampling, int], Tensor]
@@ -122,6 +122,7 @@ def beta_sigmas(levels: ModelSampling, steps: int, *, alpha: float, beta: float)
     import numpy
     from scipy.stats import beta as distribution
 
+    _require(min(alpha, beta) > 0, "alpha and beta above 0", min(alpha, beta))
     quantiles = distribution.ppf(1 - numpy.linspace(0, 1, steps, endpoint=False), alpha, beta)
     indices = numpy.rint(quantiles * (len(levels.table) - 1)).astype(int).tolist()
     kept = [
@@ -137,17 +138,35 @@ def turbo_sigmas(levels: ModelSampling, steps: int, denoise: float) -> Tensor:
     return _with_zero(levels.sigma(timesteps))
 
 
+def lcm_sigmas(levels: ModelSampling, steps: int, denoise: float) -> Tensor:
+    """``steps`` of the 50 levels that LCM was distilled at: Luo et al. 2023 (arXiv:2310.04378).
+
+    Timesteps 19, 39, … 999, spaced as the authors' scheduler does it. ``denoise`` below 1 leaves
+    the highest ones out.
+    """
+    if denoise <= 0.0:
+        return torch.zeros(0)
+    stride = TRAINING_STEPS // LCM_LEVELS
+    known = torch.arange(1, int(LCM_LEVELS * denoise) + 1).flip(0) * stride - 1
+    if not 1 <= steps <= len(known):
+        raise InputError("lcm_steps", steps=steps, most=len(known))
+    picked = torch.linspace(0, len(known), steps + 1)[:-1].floor().long()
+    return _with_zero(levels.sigma(known[picked]))
+
+
 # --- schedules over a range ---
 
 
 def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, *, rho: float = 7.0) -> Tensor:
     """Karras et al. 2022, eq. 5: evenly spaced in sigma^(1/rho)."""
+    _require(rho > 0, "rho above 0", rho)
     low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
     return _with_zero((high + torch.linspace(0, 1, steps) * (low - high)) ** rho)
 
 
 def exponential_sigmas(steps: int, sigma_min: float, sigma_max: float) -> Tensor:
     """Evenly spaced in log sigma."""
+    _require(min(sigma_min, sigma_max) > 0, "sigma_min and sigma_max above 0", sigma_min)
     return _with_zero(torch.linspace(math.log(sigma_max), math.log(sigma_min), steps).exp())
 
 
@@ -155,6 +174,7 @@ def polyexponential_sigmas(
     steps: int, sigma_min: float, sigma_max: float, *, rho: float = 1.0
 ) -> Tensor:
     """A power of the ramp in log sigma (k-diffusion, MIT); rho 1 is exponential."""
+    _require(min(sigma_min, sigma_max) > 0, "sigma_min and sigma_max above 0", sigma_min)
     ramp = torch.linspace(1, 0, steps) ** rho
     low, high = math.log(sigma_min), math.log(sigma_max)
     return _with_zero(torch.exp(ramp * (high - low) + low))
@@ -235,6 +255,11 @@ def extend(sigmas: Tensor, steps: int, start: float, end: float, *, spacing: Spa
         if end <= float(here) <= limit:
             out.append(shares * (after - here) + here)
     return torch.cat([*out, sigmas[-1:]])
+
+
+def _require(fits: bool, expected: str, got: float) -> None:
+    if not fits:
+        raise InputError("schedule_value", expected=expected, got=got)
 
 
 def _with_zero(sigmas: Tensor) -> Tensor:
