@@ -72,9 +72,10 @@ def build_unet(layout: UNetLayout) -> nn.Module:
     """diffusers' UNet2DConditionModel of this layout, without tensors (``meta`` device)."""
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+    config = unet_config(layout)
     with torch.device("meta"):
-        network = UNet2DConditionModel(**unet_config(layout))
-        if layout.middle_depth != layout.down_depths[-1]:
+        network = UNet2DConditionModel(**config)
+        if layout.middle_depth != config["transformer_layers_per_block"][-1]:
             network.mid_block = _middle_block(layout)
     return _frozen(network)
 
@@ -91,8 +92,11 @@ def unet_config(layout: UNetLayout) -> dict[str, Any]:
         "layers_per_block": layout.blocks,
         "down_block_types": tuple(down),
         "up_block_types": tuple(up),
-        # The last entry also gives the middle block its depth; 1 where nothing reads it.
-        "transformer_layers_per_block": tuple(depth or 1 for depth in layout.down_depths),
+        # The last level's also is the middle block's; on levels without attention nobody reads it.
+        "transformer_layers_per_block": (
+            *(depth or 1 for depth in layout.down_depths[:-1]),
+            layout.down_depths[-1] or layout.middle_depth,
+        ),
         "reverse_transformer_layers_per_block": tuple(depth or 1 for depth in layout.up_depths),
         # diffusers' name for the number of heads (huggingface/diffusers#2011).
         "attention_head_dim": layout.heads,
