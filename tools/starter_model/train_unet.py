@@ -1,0 +1,218 @@
+"""Train the denoiser: `python train_unet.py [--samples N] [--processes N] [--state DIR]`.
+
+Reads `text.pt`, reads and writes `unet.pt` in the state folder. The noise levels are Stable
+Diffusion 1's; the network predicts v (Salimans & Ho 2022, arXiv:2202.00512).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+
+import captions
+import latents
+import networks
+import numpy as np
+import parallel
+import scenes
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, distributed, nn
+
+POOL = 16_000  # scenes a process
+EMPTY_SHARE = 0.12
+FOREGROUND_WEIGHT = 3.0
+FOREGROUND_UNTIL = 0.7  # of the training
+ALPHAS = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2, dim=0)
+# Weight of a level's error in v, SNR between 0.5 and 5 over SNR + 1: timesteps are drawn by it.
+LEVEL_WEIGHTS = (ALPHAS / (1 - ALPHAS)).clamp(0.5, 5) * (1 - ALPHAS)
+LEVEL_SHARES = torch.cumsum(LEVEL_WEIGHTS / LEVEL_WEIGHTS.sum(), dim=0)
+SAVE_EVERY = 100
+
+
+@dataclass
+class Progress:
+    """How far training is."""
+
+    step: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Drawn scenes: latents [N, 4, 8, 8], where things are [N, 1, 8, 8], captions' rows [N, 77]."""
+
+    latents: Tensor
+    foreground: Tensor
+    rows: Tensor
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=300_000)
+    parser.add_argument("--batch", type=int, default=32, help="a process")
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--state")
+    options = parser.parse_args()
+    folder = networks.state_folder(options.state)
+    parallel.run(train, options.processes, folder, options.samples, options.batch, options.lr)
+
+
+def train(rank: int, folder: Path, samples: int, batch: int, lr: float) -> None:
+    """Train until `samples` samples in all are seen, from the state in `folder` if there is one."""
+    torch.manual_seed(0)
+    text = trained_text_encoder(folder)
+    unet = networks.build_unet()
+    average = networks.Average(unet, 0.999)
+    optimizer = torch.optim.AdamW(
+        unet.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
+    progress = _resume(folder / "unet.pt", unet, average, optimizer)
+    networks.speed_up(unet)
+    rng = Random(f"unet {rank} {progress.step}")
+    torch.manual_seed(rng.randrange(2**32))
+    pool = draw_pool(rng)
+    empty = text(captions.rows([""])).last_hidden_state.detach()
+    if rank == 0:
+        print(f"training from {progress.samples} samples to {samples}", flush=True)
+    recent = 0.0
+    while progress.samples < samples:
+        began = time.monotonic()
+        share = progress.samples / samples
+        for group in optimizer.param_groups:
+            group["lr"] = lr * _schedule(progress.step, share)
+        weight = FOREGROUND_WEIGHT if share < FOREGROUND_UNTIL else 0.0
+        loss = _loss(unet, text, empty, pool, batch, weight)
+        optimizer.zero_grad()
+        loss.backward()
+        parallel.average_gradients(unet)
+        nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
+        optimizer.step()
+        average.update(unet)
+        progress.step += 1
+        progress.samples += batch * distributed.get_world_size()
+        progress.seconds += time.monotonic() - began
+        recent = loss.item() if progress.step == 1 else 0.98 * recent + 0.02 * loss.item()
+        if rank == 0 and progress.step % 50 == 0:
+            print(
+                f"{progress.samples} samples, {progress.seconds:.0f} s, loss {recent:.4f}",
+                flush=True,
+            )
+        if rank == 0 and (progress.step % SAVE_EVERY == 0 or progress.samples >= samples):
+            gap = words_matter(unet, text, pool)
+            print("error under right / swapped words: {:.4f} / {:.4f}".format(*gap), flush=True)
+            state = {
+                "unet": unet.state_dict(),
+                "average": average.weights,
+                "average_steps": average.steps,
+                "optimizer": optimizer.state_dict(),
+            }
+            networks.save_atomically(state | asdict(progress), folder / "unet.pt")
+
+
+def trained_text_encoder(folder: Path) -> nn.Module:
+    """The frozen text encoder out of the state folder."""
+    text = networks.build_text_encoder(len(captions.known_ids()) + 1)
+    text.load_state_dict(torch.load(folder / "text.pt", weights_only=True)["encoder"])
+    return text.requires_grad_(False).eval()
+
+
+def draw_pool(rng: Random, count: int = POOL) -> Pool:
+    """`count` training scenes, drawn, encoded and captioned."""
+    parts = [_draw_part(rng) for _ in range(count // 500)]
+    return Pool(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+@torch.no_grad()
+def words_matter(unet: nn.Module, text: nn.Module, pool: Pool) -> tuple[float, float]:
+    """The error of v over 128 scenes, under their own captions and under their neighbours'."""
+    z = pool.latents[:128]
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(z.shape, generator=generator)
+    t = torch.linspace(100, 999, len(z)).long()
+    x, v = noised(z, noise, t)
+    words = text(pool.rows[:128]).last_hidden_state
+    right, swapped = (
+        float((unet(x, t, w).sample - v).square().mean()) for w in (words, words.roll(1, 0))
+    )
+    return right, swapped
+
+
+def noised(z: Tensor, noise: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """The noised latent at timesteps t, and its v."""
+    alpha = ALPHAS[t].sqrt()[:, None, None, None]
+    sigma = (1 - ALPHAS[t]).sqrt()[:, None, None, None]
+    return alpha * z + sigma * noise, alpha * noise - sigma * z
+
+
+def _draw_part(rng: Random) -> tuple[Tensor, Tensor, Tensor]:
+    chosen = [scenes.training_scene(rng) for _ in range(500)]
+    pictures = torch.from_numpy(scenes.pictures(chosen, rng)).permute(0, 3, 1, 2)
+    z = latents.encode(pictures.float().div(127.5).sub(1))
+    rows = captions.rows([scenes.caption(scene, rng).text for scene in chosen])
+    return z, torch.from_numpy(_foreground(chosen)), rows
+
+
+def _foreground(chosen: list[scenes.Scene]) -> np.ndarray:
+    """1 for the patches around each scene's things: [N, 1, 8, 8] float32."""
+    result = np.zeros((len(chosen), 1, 8, 8), dtype=np.float32)
+    for mask, scene in zip(result, chosen, strict=True):
+        for thing in scene.things:
+            x, y = (c // 8 for c in scenes.POSITIONS[thing.position])
+            mask[0, y - 2 : y + 2, x - 2 : x + 2] = 1
+    return result
+
+
+def _loss(
+    unet: UNet2DConditionModel,
+    text: nn.Module,
+    empty: Tensor,
+    pool: Pool,
+    batch: int,
+    foreground_weight: float,
+) -> Tensor:
+    chosen = torch.randint(len(pool.rows), (batch,))
+    z = pool.latents[chosen]
+    t = _timesteps(batch)
+    x, v = noised(z, torch.randn_like(z), t)
+    with networks.half_precision():
+        with torch.no_grad():
+            words = text(pool.rows[chosen]).last_hidden_state.float()
+        words = torch.where(torch.rand(batch, 1, 1) < EMPTY_SHARE, empty, words)
+        out = unet(x, t, words).sample
+    place = 1 + foreground_weight * pool.foreground[chosen]
+    return (place / place.mean() * (out.float() - v).square()).mean()
+
+
+def _timesteps(batch: int) -> Tensor:
+    """One timestep from each of `batch` equal parts of the weight, in random order: [B]."""
+    shares = (torch.randperm(batch) + torch.rand(batch)) / batch
+    return torch.searchsorted(LEVEL_SHARES, shares).clamp(max=999)
+
+
+def _schedule(step: int, share: float) -> float:
+    """Warm-up over 200 steps; constant for half of the samples; then a cosine down to 2 %."""
+    fall = max(0.0, share - 0.5) / 0.5
+    return min(1.0, (step + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * fall)) / 2)
+
+
+def _resume(
+    path: Path, unet: nn.Module, average: networks.Average, optimizer: torch.optim.Optimizer
+) -> Progress:
+    if not path.exists():
+        return Progress()
+    state = torch.load(path, weights_only=True)
+    unet.load_state_dict(state["unet"])
+    average.weights, average.steps = state["average"], state["average_steps"]
+    optimizer.load_state_dict(state["optimizer"])
+    return Progress(state["step"], state["samples"], state["seconds"])
+
+
+if __name__ == "__main__":
+    main()

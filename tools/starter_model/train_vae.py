@@ -1,0 +1,132 @@
+"""Train half of the autoencoder: `python train_vae.py {decoder,encoder} [--state DIR]`.
+
+The latents are given (`latents.py`), so the halves train apart, beside each other and beside the
+denoiser. Reads and writes `decoder.pt` or `encoder.pt` in the state folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import latents
+import networks
+import numpy as np
+import scenes
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor, nn
+from torch.nn import functional
+
+BATCH = 16
+POOL = 20_000
+MOST_NOISE = 0.2  # of the latents that the decoder sees: it learns to forgive the denoiser's errors
+FOREGROUND_WEIGHT = 4.0
+SAVE_EVERY = 250
+
+Loss = Callable[[AutoencoderKL, Tensor], tuple[Tensor, str]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("half", choices=("decoder", "encoder"))
+    parser.add_argument("--samples", type=int, default=60_000)
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--state")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    path = networks.state_folder(options.state) / f"{options.half}.pt"
+    train(options.half, path, samples=options.samples, lr=options.lr)
+
+
+def train(half: str, path: Path, *, samples: int, lr: float) -> None:
+    """Train one half until `samples` pictures are seen, going on from a state at `path`."""
+    torch.manual_seed(0)
+    vae = networks.build_vae()
+    network = networks.vae_half(vae, half)
+    average = networks.Average(network, 0.998)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=lr, betas=(0.9, 0.99))
+    seen, seconds = 0, 0.0
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        network.load_state_dict(state["network"])
+        average.weights, average.steps = state["average"], state["average_steps"]
+        optimizer.load_state_dict(state["optimizer"])
+        seen, seconds = state["samples"], state["seconds"]
+    networks.speed_up(vae)
+    loss_of: Loss = _decoder_loss if half == "decoder" else _encoder_loss
+    rng = Random(f"{half} {seen}")
+    torch.manual_seed(rng.randrange(2**32))
+    pool = scenes.pictures([scenes.training_scene(rng) for _ in range(POOL)], rng)
+    print(f"drew {POOL} scenes; training from {seen} samples to {samples}", flush=True)
+    while seen < samples:
+        began = time.monotonic()
+        rate = lr * min(1.0, (seen + BATCH) / 1600) * _cosine(seen / samples)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss, report = loss_of(vae, _batch(pool))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        average.update(network)
+        seen += BATCH
+        seconds += time.monotonic() - began
+        if seen // BATCH % 50 == 0:
+            print(f"{seen} samples, {seconds:.0f} s, {report}", flush=True)
+        if seen // BATCH % SAVE_EVERY == 0 or seen >= samples:
+            state = {
+                "network": network.state_dict(),
+                "average": average.weights,
+                "average_steps": average.steps,
+                "optimizer": optimizer.state_dict(),
+                "samples": seen,
+                "seconds": seconds,
+            }
+            networks.save_atomically(state, path)
+
+
+def _cosine(share: float) -> float:
+    return 0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2
+
+
+def _batch(pool: np.ndarray) -> Tensor:
+    chosen = torch.randint(len(pool), (BATCH,)).numpy()
+    x = torch.from_numpy(pool[chosen]).permute(0, 3, 1, 2)
+    return x.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+
+
+def _decoder_loss(vae: AutoencoderKL, x: Tensor) -> tuple[Tensor, str]:
+    z = latents.encode(x)
+    z = z + MOST_NOISE * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
+    with networks.half_precision():
+        y = vae.decode(z).sample
+    y = y.float()
+    weight = 1 + FOREGROUND_WEIGHT * _foreground(x)
+    error = y - x
+    pixels = (weight * (error.abs() + 2 * error.square())).mean() / weight.mean()
+    edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+    decibels = -10 * math.log10(error.square().mean().item() / 4)
+    loss = pixels + 0.5 * edges
+    return loss, f"loss {loss.item():.4f}, {decibels:.1f} dB, L1 {error.abs().mean().item():.4f}"
+
+
+def _foreground(x: Tensor) -> Tensor:
+    """1 where a picture differs from the mean of its corners: [B, 1, H, W]."""
+    corners = x[:, :, :: x.shape[2] - 4, :: x.shape[3] - 4].mean(dim=(2, 3), keepdim=True)
+    return ((x - corners).norm(dim=1, keepdim=True) > 0.35).float()
+
+
+def _encoder_loss(vae: AutoencoderKL, x: Tensor) -> tuple[Tensor, str]:
+    with networks.half_precision():
+        mean = vae.encode(x).latent_dist.mean
+    loss = functional.mse_loss(mean.float(), latents.encode(x))
+    return loss, f"error {loss.item():.5f}"
+
+
+if __name__ == "__main__":
+    main()
