@@ -125,6 +125,13 @@ class Engine:
                 self._models = self.make_models()
             return self._models
 
+    def free_models(self) -> None:
+        """Let go of the networks that nothing is using."""
+        with self._lock:
+            models = self._models
+        if models is not None:
+            models.free()
+
     def build(self, workflow: Workflow, *, targets: Collection[str] | None = None) -> Graph:
         """The checked graph of a workflow; raises `ProblemsFound` with everything wrong."""
         return build_graph(workflow, self.registry, self.folders, targets=targets)

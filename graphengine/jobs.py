@@ -1,0 +1,250 @@
+"""One queue of jobs: taking them in, handing them out in order, stopping and moving them.
+
+What is queued is mirrored in memory; the store is the truth, and every change goes there first.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import threading
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal
+
+from graphengine.context import CancelFlag
+from graphengine.job import ENDED, Job, JobResult, NewJob, State
+from graphengine.store import Store
+
+KEPT = 10_000
+"""So many ended jobs are kept."""
+_PRUNED_EVERY = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Running:
+    """A job that a worker has taken, and the flag that stops it."""
+
+    job: Job
+    cancel: CancelFlag
+
+
+class Jobs:
+    """The queue. Thread-safe; ``on_change`` is called after each change, in any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        on_restart: Literal["requeue", "interrupt"] = "requeue",
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
+        store.recover(on_restart)
+        store.keep_newest(KEPT)
+        self.store = store
+        self.on_change = on_change or _nobody_listens
+        self._queued = list(store.queued())
+        self._running: dict[str, Running] = {}
+        self._next_number = store.next_number()
+        self._paused = bool(store.flag("paused"))
+        self._ended = 0
+        self._closed = False
+        self._changed = threading.Condition(threading.RLock())
+
+    # --- taking in ---
+
+    def draw_number(self, *, front: bool = False) -> float:
+        """The number of the next request; negative, before all others, for the front."""
+        with self._changed:
+            number = self._next_number
+            self._next_number += 1
+        return -number if front else number
+
+    def submit(self, new: NewJob) -> Job:
+        """Queue a job. The same idempotency key gives the job it was first used for.
+
+        Raises `graphengine.store.Taken` if there is another job of this id.
+        """
+        with self._changed:
+            if new.idempotency_key is not None:
+                known = self.store.by_idempotency_key(new.idempotency_key)
+                if known is not None:
+                    return known
+            job = self.store.add(new)
+            bisect.insort(self._queued, job, key=_order)
+            self._changed.notify()
+        self.on_change()
+        return job
+
+    def retry(self, job_id: str) -> Job | None:
+        """Queue an ended job's workflow again as a new job; None if there is no such job."""
+        job = self.store.get(job_id)
+        if job is None or job.state not in ENDED:
+            return None
+        return self.submit(
+            NewJob(
+                id=str(uuid.uuid4()),
+                number=self.draw_number(),
+                prompt=job.prompt,
+                targets=job.targets,
+                client_id=job.client_id,
+                extra_data=job.extra_data,
+            )
+        )
+
+    # --- handing out ---
+
+    def take(self, timeout_s: float | None = None) -> Running | None:
+        """The next job, now running; waits for one, None after ``timeout_s`` or on closing."""
+        with self._changed:
+            ready = self._changed.wait_for(self._may_take, timeout_s)
+            if not ready or self._closed:
+                return None
+            job = self._queued.pop(0)
+            self.store.start(job.id)
+            running = Running(
+                dataclasses.replace(job, state="running", attempts=job.attempts + 1), CancelFlag()
+            )
+            self._running[job.id] = running
+        self.on_change()
+        return running
+
+    def end(self, job_id: str, state: State, result: JobResult) -> None:
+        """A worker is done with a job."""
+        self.store.end(job_id, state, result)
+        with self._changed:
+            self._running.pop(job_id, None)
+            self._ended += 1
+            if self._ended % _PRUNED_EVERY == 0:
+                self.store.keep_newest(KEPT)
+        self.on_change()
+
+    def close(self) -> None:
+        """Hand nothing out any more; stop what runs. It stays running in the store: see recover."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            for running in self._running.values():
+                running.cancel.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the process is about to end."""
+        return self._closed
+
+    # --- looking ---
+
+    @property
+    def queued(self) -> tuple[Job, ...]:
+        """The queued jobs, the next one first."""
+        return tuple(self._queued)
+
+    @property
+    def running(self) -> tuple[Job, ...]:
+        """The jobs that run now."""
+        return tuple(entry.job for entry in list(self._running.values()))
+
+    @property
+    def remaining(self) -> int:
+        """How many jobs have not ended."""
+        return len(self._queued) + len(self._running)
+
+    @property
+    def paused(self) -> bool:
+        """Whether queued jobs wait even though nothing runs."""
+        return self._paused
+
+    # --- steering ---
+
+    def pause(self, paused: bool) -> None:
+        """Hand nothing out after what runs now, or go on. Survives a restart."""
+        with self._changed:
+            self.store.set_flag("paused", paused)
+            self._paused = paused
+            self._changed.notify_all()
+        self.on_change()
+
+    def cancel(self, job_ids: Collection[str]) -> tuple[str, ...]:
+        """Take queued jobs out of the queue; which of them were in it."""
+        with self._changed:
+            cancelled = self.store.cancel(job_ids)
+            self._queued = [job for job in self._queued if job.id not in cancelled]
+        if cancelled:
+            self.on_change()
+        return cancelled
+
+    def clear(self) -> tuple[str, ...]:
+        """Take all queued jobs out of the queue."""
+        return self.cancel([job.id for job in self._queued])
+
+    def interrupt(self, job_id: str | None = None) -> bool:
+        """Stop a running job, or all that run; False if none does."""
+        with self._changed:
+            chosen = [r for key, r in self._running.items() if job_id in (None, key)]
+            for running in chosen:
+                running.cancel.set()
+        return bool(chosen)
+
+    def move(self, job_id: str, place: int) -> bool:
+        """Put a queued job at a place of the queue, 0 is next; False if it is not queued."""
+        with self._changed:
+            job = self._find(job_id)
+            if job is None:
+                return False
+            others = [other for other in self._queued if other.id != job_id]
+            place = min(max(place, 0), len(others))
+            numbers = _numbers_for([*others[:place], job, *others[place:]], place)
+            self.store.renumber(numbers)
+            self._queued = sorted(
+                (dataclasses.replace(j, number=numbers.get(j.id, j.number)) for j in self._queued),
+                key=_order,
+            )
+        self.on_change()
+        return True
+
+    def edit(self, job_id: str, prompt: Mapping[str, Any], targets: Sequence[str]) -> Job | None:
+        """Give a queued job another workflow, in its place; None if it is not queued."""
+        with self._changed:
+            job = self._find(job_id)
+            if job is None or not self.store.edit(job_id, prompt, targets):
+                return None
+            edited = dataclasses.replace(job, prompt=prompt, targets=tuple(targets))
+            self._queued[self._queued.index(job)] = edited
+        self.on_change()
+        return edited
+
+    def _find(self, job_id: str) -> Job | None:
+        return next((job for job in self._queued if job.id == job_id), None)
+
+    def _may_take(self) -> bool:
+        return self._closed or (bool(self._queued) and not self._paused)
+
+
+def _order(job: Job) -> tuple[float, int]:
+    return job.order
+
+
+def _numbers_for(order: Sequence[Job], place: int) -> dict[str, float]:
+    """The numbers that put a job at its place: its own alone, or all where there is no room."""
+    moved = order[place]
+    low = order[place - 1].number if place else None
+    high = order[place + 1].number if place + 1 < len(order) else None
+    number = _between(low, high)
+    if number is not None:
+        return {moved.id: number}
+    first = min(job.number for job in order)
+    return {job.id: first + index for index, job in enumerate(order)}
+
+
+def _between(low: float | None, high: float | None) -> float | None:
+    """A number strictly between two neighbours, either of which may be missing."""
+    if low is None:
+        return 0.0 if high is None else high - 1
+    if high is None:
+        return low + 1
+    middle = (low + high) / 2
+    return middle if low < middle < high else None
+
+
+def _nobody_listens() -> None:
+    """Without a server there is nobody to tell."""

@@ -1,0 +1,186 @@
+"""A thread that runs jobs, one at a time: one for each device."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphengine.engine import Engine, RunResult
+from graphengine.errors import LANGUAGES, GraphEngineError, NodeFailed, ProblemsFound
+from graphengine.events import Event, NodeError, NodeFinished, NodesCached, NodeStarted
+from graphengine.job import Job, JobError, JobResult, State
+from graphengine.jobs import Jobs, Running
+from graphengine.workflow import parse_api
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobEnded:
+    """A job is over, and the store knows."""
+
+    state: State
+    result: JobResult
+
+
+@dataclass(frozen=True)
+class ProblemsAppeared:
+    """A job that was right when it was queued is so no longer: a file has gone."""
+
+    error: JobError
+
+
+JobEvent = Event | ProblemsAppeared | JobEnded
+Listener = Callable[[Job, JobEvent], None]
+
+
+class Worker:
+    """Runs what the queue hands out; ``listen`` hears every event, in the worker's thread."""
+
+    def __init__(self, jobs: Jobs, engine: Engine, listen: Listener) -> None:
+        self._jobs = jobs
+        self._engine = engine
+        self._listen = listen
+        self._free_models = False
+        self._free_results = False
+        self._thread = threading.Thread(target=self._loop, name="graphengine-worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until it has ended, after the queue was closed; False if it is still busy."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def free(self, *, models: bool, results: bool) -> None:
+        """Let networks and kept results go, at once if nothing runs, else after it."""
+        self._free_models |= models
+        self._free_results |= results
+        if not self._jobs.running:
+            self._free_now()
+
+    def _loop(self) -> None:
+        while (running := self._jobs.take()) is not None:
+            try:
+                self._run(running)
+            except Exception:
+                logger.exception("job %s could not be run", running.job.id)
+            self._free_now()
+
+    def _run(self, running: Running) -> None:
+        job = running.job
+        record = _Record()
+
+        def on_event(event: Event) -> None:
+            record.note(event)
+            self._listen(job, event)
+
+        state, result = self._state_and_result(running, record, on_event)
+        if state == "cancelled" and self._jobs.closed:
+            return
+        self._jobs.end(job.id, state, result)
+        self._listen(job, JobEnded(state, result))
+
+    def _state_and_result(
+        self, running: Running, record: _Record, on_event: Callable[[Event], None]
+    ) -> tuple[State, JobResult]:
+        job = running.job
+        pnginfo = job.extra_data.get("extra_pnginfo")
+        try:
+            ran = self._engine.run(
+                parse_api(job.prompt),
+                targets=job.targets,
+                on_event=on_event,
+                cancel=running.cancel,
+                pnginfo=pnginfo if isinstance(pnginfo, dict) else None,
+            )
+        except Exception as error:
+            if not isinstance(error, ProblemsFound):
+                logger.exception("job %s failed", job.id)
+            problem = _error(error, record)
+            self._listen(job, ProblemsAppeared(problem))
+            return "failed", record.result(error=problem)
+        return ran.status, record.result(
+            ran, None if ran.error is None else _error(ran.error, record)
+        )
+
+    def _free_now(self) -> None:
+        if self._free_results:
+            self._engine.cache.clear()
+        if self._free_models:
+            self._engine.free_models()
+        self._free_models = self._free_results = False
+
+
+@dataclass
+class _Record:
+    """What of a run's events is kept with the job."""
+
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    cached: list[str] = field(default_factory=list)
+    executed: list[str] = field(default_factory=list)
+
+    def note(self, event: Event) -> None:
+        if isinstance(event, NodesCached):
+            self.cached += event.nodes
+        elif isinstance(event, NodeStarted | NodeFinished | NodeError):
+            if event.parent is not None:
+                self.parents[event.node_id] = event.parent
+            if isinstance(event, NodeFinished):
+                self._finished(event)
+
+    def _finished(self, event: NodeFinished) -> None:
+        if not event.cached:
+            self.executed.append(event.node_id)
+        if event.artifacts is not None and (shown := event.artifacts.as_ui()):
+            self.outputs[event.node_id] = shown
+
+    def result(self, ran: RunResult | None = None, error: JobError | None = None) -> JobResult:
+        return JobResult(
+            prompt=None if ran is None else ran.prompt,
+            outputs=self.outputs,
+            parents=self.parents,
+            cached=tuple(self.cached),
+            executed=tuple(self.executed),
+            seconds=0.0 if ran is None else ran.seconds,
+            error=error,
+        )
+
+
+def top_node(node_id: str, parents: dict[str, str]) -> str:
+    """The node of the workflow that a node grew out of; itself if it is one."""
+    while node_id in parents:
+        node_id = parents[node_id]
+    return node_id
+
+
+def _error(error: Exception, record: _Record) -> JobError:
+    failed = error if isinstance(error, NodeFailed) else None
+    cause = failed.cause if failed else error
+    return JobError(
+        code=error.code if isinstance(error, GraphEngineError) else "defect",
+        message={language: _message(error, language) for language in LANGUAGES},
+        node_id=top_node(failed.node_id, record.parents) if failed else None,
+        node_type=failed.node_type if failed else None,
+        exception_type=_type_name(type(cause)),
+        traceback=tuple(traceback.format_tb(cause.__traceback__)),
+        inputs=failed.inputs if failed else {},
+    )
+
+
+def _message(error: Exception, language: str) -> str:
+    if isinstance(error, GraphEngineError):
+        return error.text(language)
+    return f"{type(error).__name__}: {error}"
+
+
+def _type_name(kind: type[BaseException]) -> str:
+    module = kind.__module__
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
