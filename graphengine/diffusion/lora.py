@@ -178,7 +178,8 @@ def _renormed(weight: Tensor, magnitude: Tensor) -> Tensor:
     kept = 0 if by_output else 1
     others = [dim for dim in range(weight.ndim) if dim != kept]
     norm = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
-    return weight * (magnitude.reshape(norm.shape) / norm)
+    renormed: Tensor = weight * (magnitude.reshape(norm.shape) / norm)
+    return renormed
 
 
 def _scale(part: Parts, rank: int) -> float:
