@@ -182,7 +182,7 @@ def checked_latent(latent: Latent, model: Model) -> Latent:
     if samples.shape[1] == wanted:
         return replace(latent, samples=samples)
     if samples.count_nonzero():
-        raise InputError("latent_channels", got=samples.shape[1], expected=wanted)
+        raise InputError("latent_of_other_model", got=samples.shape[1], expected=wanted)
     shape = (samples.shape[0], wanted, *samples.shape[2:])
     return replace(latent, samples=samples.new_zeros(shape))
 

@@ -140,7 +140,7 @@ def test_a_painted_latent_of_another_family_is_refused(tiny_store, tiny_model, w
     latent = Latent(torch.ones(1, 16, 8, 8))
     with pytest.raises(InputError) as caught:
         sample(tiny_store, tiny_model("sd1"), latent, words(1), words(2), **KSAMPLER)
-    assert caught.value.code == "latent_channels"
+    assert caught.value.code == "latent_of_other_model"
     assert "has 16 channels, but this model works on 4" in caught.value.text()
 
 

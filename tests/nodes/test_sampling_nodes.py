@@ -29,19 +29,128 @@ SD = model_sampling(Sampling())
 INPUTS = {
     "EmptyLatentImage": ["width", "height", "batch_size"],
     "KSampler": [
-        "model", "seed", "steps", "cfg", "sampler_name", "scheduler", "positive", "negative",
-        "latent_image", "denoise",
+        "model",
+        "seed",
+        "steps",
+        "cfg",
+        "sampler_name",
+        "scheduler",
+        "positive",
+        "negative",
+        "latent_image",
+        "denoise",
     ],
     "KSamplerAdvanced": [
-        "model", "add_noise", "noise_seed", "steps", "cfg", "sampler_name", "scheduler",
-        "positive", "negative", "latent_image", "start_at_step", "end_at_step",
+        "model",
+        "add_noise",
+        "noise_seed",
+        "steps",
+        "cfg",
+        "sampler_name",
+        "scheduler",
+        "positive",
+        "negative",
+        "latent_image",
+        "start_at_step",
+        "end_at_step",
         "return_with_leftover_noise",
     ],
     "ModelSamplingDiscrete": ["model", "sampling", "zsnr"],
     "ModelSamplingContinuousEDM": ["model", "sampling", "sigma_max", "sigma_min"],
     "ModelSamplingContinuousV": ["model", "sampling", "sigma_max", "sigma_min"],
     "RescaleCFG": ["model", "multiplier"],
-}  # fmt: skip
+    "SamplerCustom": [
+        "model",
+        "add_noise",
+        "noise_seed",
+        "cfg",
+        "positive",
+        "negative",
+        "sampler",
+        "sigmas",
+        "latent_image",
+    ],
+    "SamplerCustomAdvanced": ["noise", "guider", "sampler", "sigmas", "latent_image"],
+    "KSamplerSelect": ["sampler_name"],
+    "BasicGuider": ["model", "conditioning"],
+    "CFGGuider": ["model", "positive", "negative", "cfg"],
+    "DualCFGGuider": [
+        "model",
+        "cond1",
+        "cond2",
+        "negative",
+        "cfg_conds",
+        "cfg_cond2_negative",
+        "style",
+    ],
+    "PerpNegGuider": [
+        "model",
+        "positive",
+        "negative",
+        "empty_conditioning",
+        "cfg",
+        "neg_scale",
+    ],
+    "RandomNoise": ["noise_seed"],
+    "DisableNoise": [],
+    "AddNoise": ["model", "noise", "sigmas", "latent_image"],
+    "BasicScheduler": ["model", "scheduler", "steps", "denoise"],
+    "SDTurboScheduler": ["model", "steps", "denoise"],
+    "BetaSamplingScheduler": ["model", "steps", "alpha", "beta"],
+    "LCMScheduler": ["model", "steps", "denoise"],
+    "AlignYourStepsScheduler": ["model_type", "steps", "denoise"],
+    "KarrasScheduler": ["steps", "sigma_max", "sigma_min", "rho"],
+    "ExponentialScheduler": ["steps", "sigma_max", "sigma_min"],
+    "PolyexponentialScheduler": ["steps", "sigma_max", "sigma_min", "rho"],
+    "LaplaceScheduler": ["steps", "sigma_max", "sigma_min", "mu", "beta"],
+    "VPScheduler": ["steps", "beta_d", "beta_min", "eps_s"],
+    "SplitSigmas": ["sigmas", "step"],
+    "SplitSigmasDenoise": ["sigmas", "denoise"],
+    "FlipSigmas": ["sigmas"],
+    "SetFirstSigma": ["sigmas", "sigma"],
+    "ExtendIntermediateSigmas": [
+        "sigmas",
+        "steps",
+        "start_at_sigma",
+        "end_at_sigma",
+        "spacing",
+    ],
+    "SamplingPercentToSigma": ["model", "sampling_percent", "return_actual_sigma"],
+    "SamplerEulerAncestral": ["eta", "s_noise"],
+    "SamplerEulerAncestralCFGPP": ["eta", "s_noise"],
+    "SamplerLMS": ["order"],
+    "SamplerDPMPP_3M_SDE": ["eta", "s_noise", "noise_device"],
+    "SamplerDPMPP_2M_SDE": ["solver_type", "eta", "s_noise", "noise_device"],
+    "SamplerDPMPP_SDE": ["eta", "s_noise", "r", "noise_device"],
+    "SamplerDPMPP_2S_Ancestral": ["eta", "s_noise"],
+    "SamplerDPMAdaptative": [
+        "order",
+        "rtol",
+        "atol",
+        "h_init",
+        "pcoeff",
+        "icoeff",
+        "dcoeff",
+        "accept_safety",
+        "eta",
+        "s_noise",
+    ],
+    "SamplerER_SDE": ["solver_type", "max_stage", "eta", "s_noise"],
+    "SamplerSASolver": [
+        "model",
+        "eta",
+        "sde_start_percent",
+        "sde_end_percent",
+        "s_noise",
+        "predictor_order",
+        "corrector_order",
+        "use_pece",
+        "simple_order_2",
+    ],
+}
+OPTION_SAMPLERS = sorted(
+    node_id for node_id in INPUTS if node_id.startswith("Sampler") and "Custom" not in node_id
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -180,3 +289,216 @@ def test_lcm_mode_takes_another_way_with_the_same_weights(
     )  # fmt: skip
     assert torch.isfinite(got.samples).all()
     assert replace(lcm, sampling=model.sampling) == model
+
+
+# --- custom sampling ---
+
+
+def test_custom_sampling_from_parts_equals_ksampler(
+    call: Call, context: Context, model: Model
+) -> None:
+    whole = call(
+        "KSampler", model=model, seed=3, steps=4, cfg=5.0, scheduler="karras",
+        sampler_name="euler_ancestral", positive=words(1), negative=words(2), latent_image=EMPTY,
+        context=context,
+    )  # fmt: skip
+    sampler = call("KSamplerSelect", sampler_name="euler_ancestral")
+    sigmas = call("BasicScheduler", model=model, scheduler="karras", steps=4)
+    custom = call(
+        "SamplerCustom", model=model, noise_seed=3, cfg=5.0, positive=words(1), negative=words(2),
+        sampler=sampler, sigmas=sigmas, latent_image=EMPTY, context=context,
+    )  # fmt: skip
+    guider = call("CFGGuider", model=model, positive=words(1), negative=words(2), cfg=5.0)
+    advanced = call(
+        "SamplerCustomAdvanced", noise=call("RandomNoise", noise_seed=3), guider=guider,
+        sampler=sampler, sigmas=sigmas, latent_image=EMPTY, context=context,
+    )  # fmt: skip
+    assert torch.equal(custom.output.samples, whole.samples)
+    assert torch.equal(advanced.output.samples, whole.samples)
+    # The last step is down to 0, so the last guess is the output.
+    assert torch.equal(advanced.denoised_output.samples, whole.samples)
+
+
+def advanced(call: Call, context: Context, guider: object, **inputs: Any) -> torch.Tensor:
+    shared: dict[str, Any] = {
+        "noise": call("RandomNoise", noise_seed=3),
+        "sampler": call("KSamplerSelect"),
+        "sigmas": call("KarrasScheduler", steps=3),
+        "latent_image": EMPTY,
+    }
+    result = call("SamplerCustomAdvanced", guider=guider, context=context, **(shared | inputs))
+    samples: torch.Tensor = result.output.samples
+    return samples
+
+
+def test_guiders_agree_where_their_rules_coincide(
+    call: Call, context: Context, model: Model
+) -> None:
+    a, b, c = words(1), words(2), words(3)
+    basic = advanced(call, context, call("BasicGuider", model=model, conditioning=a))
+    cfg_1 = advanced(call, context, call("CFGGuider", model=model, positive=a, negative=b, cfg=1.0))
+    torch.testing.assert_close(cfg_1, basic, rtol=1e-3, atol=1e-2)
+
+    cfg = advanced(call, context, call("CFGGuider", model=model, positive=a, negative=c, cfg=4.0))
+    same = advanced(
+        call,
+        context,
+        call(
+            "DualCFGGuider", model=model, cond1=a, cond2=a, negative=c, cfg_conds=3.0,
+            cfg_cond2_negative=4.0,
+        ),
+    )  # fmt: skip
+    torch.testing.assert_close(same, cfg, rtol=1e-3, atol=1e-2)
+    nested = advanced(
+        call,
+        context,
+        call(
+            "DualCFGGuider", model=model, cond1=a, cond2=b, negative=c, cfg_conds=1.0,
+            cfg_cond2_negative=4.0, style="nested",
+        ),
+    )  # fmt: skip
+    torch.testing.assert_close(nested, cfg, rtol=1e-3, atol=1e-2)
+    perp = advanced(
+        call,
+        context,
+        call(
+            "PerpNegGuider", model=model, positive=a, negative=b, empty_conditioning=c, cfg=4.0,
+            neg_scale=0.0,
+        ),
+    )  # fmt: skip
+    torch.testing.assert_close(perp, cfg, rtol=1e-3, atol=1e-2)
+
+
+def test_without_noise_an_empty_latent_is_sampled_from_nothing(
+    call: Call, context: Context, model: Model
+) -> None:
+    guider = call("BasicGuider", model=model, conditioning=words(1))
+    samples = advanced(call, context, guider, noise=call("DisableNoise"))
+    assert not torch.allclose(samples, advanced(call, context, guider))
+
+
+def test_added_noise_has_the_level_asked_for(call: Call, model: Model) -> None:
+    latent = Latent(torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(1)))
+    sigmas = call("SplitSigmas", sigmas=call("KarrasScheduler", steps=10), step=5).low_sigmas
+    noisy = call(
+        "AddNoise", model=model, noise=call("RandomNoise", noise_seed=1), sigmas=sigmas,
+        latent_image=latent,
+    )  # fmt: skip
+    added = (noisy.samples - latent.samples) * model.family.latent_scale
+    assert float(added.std()) == pytest.approx(float(sigmas.values[0]), rel=0.05)
+    kept = call(
+        "AddNoise", model=model, noise=call("DisableNoise"), sigmas=sigmas, latent_image=latent
+    )
+    assert torch.equal(kept.samples, latent.samples)
+
+
+@pytest.mark.parametrize("node_id", OPTION_SAMPLERS)
+def test_samplers_with_options_run_with_them(
+    call: Call, context: Context, model: Model, node_id: str
+) -> None:
+    inputs = {"model": model} if node_id == "SamplerSASolver" else {}
+    if "noise_device" in INPUTS[node_id]:
+        inputs["noise_device"] = "cpu"
+    sampler = call(node_id, **inputs)
+    assert sampler.name in SAMPLERS
+    guider = call("BasicGuider", model=model, conditioning=words(1))
+    latent = advanced(call, context, guider, sampler=sampler)
+    plain = advanced(
+        call, context, guider, sampler=call("KSamplerSelect", sampler_name=sampler.name)
+    )
+    # Their defaults are those of the plain sampler.
+    assert torch.equal(latent, plain)
+
+
+@pytest.mark.parametrize("node_id", ["SamplerDPMPP_SDE", "SamplerDPMPP_2M_SDE"])
+def test_the_noise_device_is_part_of_the_samplers_name(call: Call, node_id: str) -> None:
+    assert call(node_id, noise_device="gpu").name.endswith("_gpu")
+    assert not call(node_id, noise_device="cpu").name.endswith("_gpu")
+
+
+# --- noise levels ---
+
+
+def test_range_schedulers_go_from_the_first_level_to_zero(call: Call) -> None:
+    for node_id in ("KarrasScheduler", "ExponentialScheduler", "PolyexponentialScheduler"):
+        values = call(node_id, steps=5, sigma_max=10.0, sigma_min=0.1).values
+        assert len(values) == 6
+        assert values[[0, 4, 5]].tolist() == pytest.approx([10.0, 0.1, 0.0], rel=1e-5)
+    assert len(call("VPScheduler", steps=5).values) == 6
+    assert len(call("LaplaceScheduler", steps=5).values) == 5
+
+
+@pytest.mark.parametrize(
+    ("node_id", "inputs", "said"),
+    [
+        ("KarrasScheduler", {"rho": 0.0}, "rho above 0"),
+        ("ExponentialScheduler", {"sigma_min": 0.0}, "above 0"),
+        ("PolyexponentialScheduler", {"sigma_max": 0.0}, "above 0"),
+    ],
+)
+def test_levels_that_cannot_be_made_are_refused(
+    call: Call, node_id: str, inputs: dict[str, float], said: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        call(node_id, **inputs)
+    assert said in caught.value.text()
+
+
+def test_basic_scheduler_follows_the_models_levels(call: Call, model: Model) -> None:
+    values = call("BasicScheduler", model=model, scheduler="normal", steps=10).values
+    torch.testing.assert_close(values, SCHEDULES["normal"](SD, 10))
+    half = call("BasicScheduler", model=model, scheduler="normal", steps=5, denoise=0.5).values
+    torch.testing.assert_close(half, values[-6:])
+    assert len(call("BasicScheduler", model=model, denoise=0.0).values) == 0
+
+
+def test_lcm_scheduler_takes_the_levels_of_the_authors_scheduler(call: Call, model: Model) -> None:
+    values = call("LCMScheduler", model=model, steps=4).values
+    torch.testing.assert_close(values[:-1], SD.table[[999, 759, 499, 259]], rtol=1e-6, atol=0)
+    half = call("LCMScheduler", model=model, steps=2, denoise=0.5).values
+    torch.testing.assert_close(half[:-1], SD.table[[499, 259]], rtol=1e-6, atol=0)
+    with pytest.raises(InputError) as caught:
+        call("LCMScheduler", model=model, steps=40, denoise=0.5)
+    assert caught.value.details["most"] == 25
+
+
+def test_turbo_and_beta_schedulers(call: Call, model: Model) -> None:
+    turbo = call("SDTurboScheduler", model=model, steps=1).values
+    torch.testing.assert_close(turbo, torch.tensor([SD.sigma_max, 0.0]))
+    beta = call("BetaSamplingScheduler", model=model, steps=20).values
+    torch.testing.assert_close(beta, SCHEDULES["beta"](SD, 20))
+    with pytest.raises(InputError):
+        call("BetaSamplingScheduler", model=model, alpha=0.0)
+
+
+def test_align_your_steps_gives_nvidias_levels(call: Call) -> None:
+    values = call("AlignYourStepsScheduler", model_type="SDXL").values
+    assert values[1] == pytest.approx(6.3184485287)
+    assert len(values) == 11
+
+
+def test_levels_are_cut_turned_and_changed(call: Call) -> None:
+    sigmas = call("KarrasScheduler", steps=10)
+    high, low = call("SplitSigmas", sigmas=sigmas, step=4)
+    assert (len(high.values), len(low.values)) == (5, 7)
+    assert high.values[-1] == low.values[0]
+    high, low = call("SplitSigmasDenoise", sigmas=sigmas, denoise=0.3)
+    assert (len(high.values), len(low.values)) == (8, 4)
+    assert float(call("FlipSigmas", sigmas=sigmas).values[0]) == pytest.approx(0.0001)
+    assert float(call("SetFirstSigma", sigmas=sigmas, sigma=20.0).values[0]) == 20.0
+    extended = call("ExtendIntermediateSigmas", sigmas=sigmas, steps=2, end_at_sigma=1.0).values
+    assert len(extended) == 11 + int((sigmas.values[:-1] >= 1.0).sum())
+
+
+def test_percent_to_sigma_names_limits_or_the_models_ends(call: Call, model: Model) -> None:
+    def sigma(percent: float, actual: bool) -> float:
+        value: float = call(
+            "SamplingPercentToSigma", model=model, sampling_percent=percent,
+            return_actual_sigma=actual,
+        ).sigma_value  # fmt: skip
+        return value
+
+    assert sigma(0.5, False) == pytest.approx(1.6155803)
+    assert sigma(0.0, False) > 1e8
+    assert sigma(0.0, True) == pytest.approx(SD.sigma_max)
+    assert sigma(1.0, True) == pytest.approx(SD.sigma_min)
