@@ -6,6 +6,7 @@ memory-mapped tensors themselves. Nothing is read from disk until it is used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -28,17 +29,14 @@ from graphengine.sockets import Weights
 
 _CLIP_START, _CLIP_END = 49406, 49407
 
-# Tensors of real files that no network of ours needs: buffers that are made anew, the training
-# loss, moving averages, the picture half of a whole CLIP, and markers that describe the model.
-_UNUSED_PREFIXES = ("loss.", "model_ema.", "vision_model.", "visual.", "visual_projection.", "edm_")
-_UNUSED_NAMES = (
-    "position_ids",
-    "logit_scale",
-    "attn_mask",
-    "v_pred",
-    "ztsnr",
-    "num_batches_tracked",
+# Where a network's layers lie, in all layouts. A tensor there that the network does not have is
+# a layer that would silently not be computed; whatever else files carry along does no harm
+# (moving averages, the training loss, buffers, the picture half of a whole CLIP, markers).
+_LAYERS = re.compile(
+    r"^(input_blocks|middle_block|output_blocks|down_blocks|mid_block|up_blocks"
+    r"|encoder|decoder|text_model\.encoder|transformer\.resblocks)\."
 )
+_BUFFERS = ("position_ids", "attn_mask", "num_batches_tracked")
 
 
 def open_unet(weights: Weights) -> nn.Module:
@@ -196,7 +194,7 @@ def _check_all_used(tensors: TensorFile, used: Iterable[str]) -> None:
 
 
 def _is_unused(key: str) -> bool:
-    return key.startswith(_UNUSED_PREFIXES) or key.rpartition(".")[2] in _UNUSED_NAMES
+    return _LAYERS.match(key) is None or key.rpartition(".")[2] in _BUFFERS
 
 
 def _frozen(network: nn.Module) -> nn.Module:

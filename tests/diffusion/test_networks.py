@@ -125,7 +125,7 @@ def test_a_missing_tensor_is_named(tmp_path: Path, tensors: dict[str, Tensor]) -
     assert (error.code, error.details["key"]) == ("model_missing_key", "out.2.bias")
 
 
-def test_a_tensor_too_many_is_named(tmp_path: Path, tensors: dict[str, Tensor]) -> None:
+def test_a_layer_too_many_is_named(tmp_path: Path, tensors: dict[str, Tensor]) -> None:
     tensors[f"{PREFIX}output_blocks.0.1.norm.weight"] = torch.ones(64)
     error = refused(tmp_path / "m.safetensors", tensors)
     assert error.code == "model_unexpected_key"
@@ -147,6 +147,7 @@ def test_what_real_files_carry_beside_the_network_does_no_harm(tmp_path: Path) -
         "logit_scale": torch.ones(()),
         "vision_model.encoder.layers.0.mlp.fc1.weight": torch.ones(1),
         "visual_projection.weight": torch.ones(1),
+        "something_a_merge_left_behind": torch.ones(1),
     }
     path = tmp_path / "clip.safetensors"
     save_file(tiny.text_tensors(layout) | extra, str(path))
