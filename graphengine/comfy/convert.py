@@ -33,7 +33,7 @@ from graphengine.comfy.instances import (
     inward,
     outside,
 )
-from graphengine.comfy.layouts import NO_DEFAULT, Layouts
+from graphengine.comfy.layouts import Layouts
 from graphengine.comfy.ui_format import MOST_NESTED
 from graphengine.comfy.widget_values import UPLOADS
 from graphengine.errors import GraphEngineError, Problem
@@ -142,8 +142,8 @@ class _Flattening:
     def _values(self, scope: Scope, node: CanvasNode) -> dict[str, Any]:
         layout = self._layouts.get(node.type)
         values = dict(node.values)
-        for entry in layout.widgets if layout is not None else ():
-            if entry.name not in values and entry.default is not NO_DEFAULT:
+        for entry in layout.defaults if layout is not None else ():
+            if entry.name not in values:
                 values[entry.name] = entry.default
                 got = shown(entry.default)
                 self._tell("value_filled_in", scope, node, input_name=entry.name, got=got)

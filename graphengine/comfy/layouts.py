@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,10 +52,20 @@ class NodeLayout:
     inputs: tuple[InputLayout, ...] = ()
     outputs: tuple[tuple[str, str], ...] = ()
 
-    @property
+    @cached_property
     def widgets(self) -> tuple[InputLayout, ...]:
         """The inputs that have a value of their own."""
         return tuple(entry for entry in self.inputs if entry.widget)
+
+    @cached_property
+    def with_forced(self) -> tuple[InputLayout, ...]:
+        """The inputs that very old files have a value for."""
+        return tuple(entry for entry in self.inputs if entry.widget or entry.forced)
+
+    @cached_property
+    def defaults(self) -> tuple[InputLayout, ...]:
+        """The inputs that take a known value where a file has none."""
+        return tuple(entry for entry in self.widgets if entry.default is not NO_DEFAULT)
 
 
 class Layouts:

@@ -93,10 +93,9 @@ def fits(kind: str, value: Any) -> bool:
     return True
 
 
-def _entries_for(layout: NodeLayout, saved: Sequence[Any]) -> list[InputLayout]:
+def _entries_for(layout: NodeLayout, saved: Sequence[Any]) -> Sequence[InputLayout]:
     """The inputs that the list has values for: in very old files also those of bare sockets."""
-    widgets = list(layout.widgets)
-    with_forced = [entry for entry in layout.inputs if entry.widget or entry.forced]
+    widgets, with_forced = layout.widgets, layout.with_forced
     if len(with_forced) == len(widgets) or len(saved) != _length(with_forced):
         return widgets
     return widgets if len(saved) == _length(widgets) else with_forced
