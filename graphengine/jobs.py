@@ -134,20 +134,26 @@ class Jobs:
 
     # --- looking ---
 
+    def unended(self) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
+        """The jobs that run, and those that are queued, the next one first."""
+        with self._changed:
+            return tuple(entry.job for entry in self._running.values()), tuple(self._queued)
+
     @property
     def queued(self) -> tuple[Job, ...]:
         """The queued jobs, the next one first."""
-        return tuple(self._queued)
+        return self.unended()[1]
 
     @property
     def running(self) -> tuple[Job, ...]:
         """The jobs that run now."""
-        return tuple(entry.job for entry in list(self._running.values()))
+        return self.unended()[0]
 
     @property
     def remaining(self) -> int:
         """How many jobs have not ended."""
-        return len(self._queued) + len(self._running)
+        with self._changed:
+            return len(self._queued) + len(self._running)
 
     @property
     def paused(self) -> bool:

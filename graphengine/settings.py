@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +15,10 @@ from graphengine.folders import Folders, model_folders
 PREFIX = "GRAPHENGINE_"
 STARTER_FOLDER = Path(__file__).parent / "starter"
 Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+_SEPARATORS = {"plugin_directories": os.pathsep, "allowed_hosts": ","}
+"""How lists are written in the environment."""
 
 
 class SettingsError(GraphEngineError):
@@ -66,22 +70,33 @@ class Settings(BaseModel):
         return self.base_directory / (folder or name)
 
 
+S = TypeVar("S", bound=Settings)
+
+
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """The settings from ``GRAPHENGINE_*``; ``overrides`` win where they are not None.
 
     Raises `SettingsError`.
     """
+    return load_settings_as(Settings, environment, **overrides)
+
+
+def load_settings_as(
+    kind: type[S], environment: Mapping[str, str] | None = None, **overrides: Any
+) -> S:
+    """As `load_settings`, for settings that hold more."""
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {
         name: environment[PREFIX + name.upper()]
-        for name in Settings.model_fields
+        for name in kind.model_fields
         if environment.get(PREFIX + name.upper())
     }
-    if "plugin_directories" in values:
-        values["plugin_directories"] = values["plugin_directories"].split(os.pathsep)
+    for name, separator in _SEPARATORS.items():
+        if name in values:
+            values[name] = values[name].split(separator)
     values |= {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**values)
+        return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])

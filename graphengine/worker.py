@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,7 +154,7 @@ class _Record:
         )
 
 
-def top_node(node_id: str, parents: dict[str, str]) -> str:
+def top_node(node_id: str, parents: Mapping[str, str]) -> str:
     """The node of the workflow that a node grew out of; itself if it is one."""
     while node_id in parents:
         node_id = parents[node_id]

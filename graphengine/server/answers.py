@@ -1,0 +1,133 @@
+"""Answers: JSON, one error shape, and bodies read with a clear word about what is wrong."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import BaseModel, ValidationError
+
+from graphengine.errors import LANGUAGES, GraphEngineError
+from graphengine.json_text import parse_json
+
+logger = logging.getLogger(__name__)
+M = TypeVar("M", bound=BaseModel)
+
+
+class Refusal(Exception):
+    """A request that is answered with 4xx: what is wrong, in ComfyUI's error shape."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        message: str,
+        details: str = "",
+        *,
+        extra_info: Mapping[str, Any] | None = None,
+        node_errors: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.status = status
+        self.body = {
+            "error": {
+                "type": kind,
+                "message": message,
+                "details": details,
+                "extra_info": dict(extra_info or {}),
+            },
+            "node_errors": dict(node_errors or {}),
+        }
+        super().__init__(message)
+
+
+def refusal_of(error: GraphEngineError, status: int = 400) -> Refusal:
+    """An error of ours as an answer."""
+    texts = {language: error.text(language) for language in LANGUAGES}
+    return Refusal(status, error.code, texts["en"], extra_info={"message": texts})
+
+
+def json_answer(data: Any, status: int = 200) -> web.Response:
+    """JSON without spaces; ASCII, as escapes survive every proxy."""
+    return web.Response(
+        body=json.dumps(data, separators=(",", ":")).encode(),
+        status=status,
+        content_type="application/json",
+    )
+
+
+async def read_body(request: web.Request, *, default: Any = None) -> Any:
+    """The JSON of a body, whatever its Content-Type; ``default`` if it is empty and one is given.
+
+    Raises `Refusal`.
+    """
+    content = await request.read()
+    if not content.strip() and default is not None:
+        return default
+    try:
+        return parse_json(content, "body").data
+    except GraphEngineError as error:
+        raise refusal_of(error) from error
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """As `read_body`; an empty body is an empty object, and nothing but an object is taken."""
+    body = await read_body(request, default={})
+    if not isinstance(body, dict):
+        raise refusal_of(GraphEngineError("body_not_object"))
+    return body
+
+
+async def read_model(request: web.Request, model: type[M]) -> M:
+    """The body as one of our models; raises `Refusal` with the first thing that is wrong."""
+    body = await read_object(request)
+    return checked(model, body)
+
+
+def checked(model: type[M], values: Mapping[str, Any]) -> M:
+    """Values from outside as one of our models; raises `Refusal`."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise refusal_of(GraphEngineError("bad_field", field=field, cause=first["msg"])) from error
+
+
+def whole_number(request: web.Request, name: str, default: int | None = None) -> int | None:
+    """A query parameter that is a whole number; raises `Refusal`."""
+    text = request.query.get(name)
+    if text is None or text == "":
+        return default
+    try:
+        number = int(text)
+    except ValueError as error:
+        raise refusal_of(GraphEngineError("bad_field", field=name, cause=repr(text))) from error
+    if not -(2**53) < number < 2**53:
+        raise refusal_of(GraphEngineError("bad_field", field=name, cause=repr(text)))
+    return number
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error in one shape; what nobody foresaw is logged and tells nothing."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return json_answer(refusal.body, refusal.status)
+    except GraphEngineError as error:
+        return json_answer(refusal_of(error).body, 400)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        shape = Refusal(error.status, f"http_{error.status}", error.reason, error.text or "")
+        return json_answer(shape.body, error.status)
+    except (ConnectionResetError, BrokenPipeError):
+        raise
+    except Exception:
+        logger.exception("%s %s failed", request.method, request.path)
+        defect = Refusal(500, "defect", "The server has a defect; its log tells more.")
+        return json_answer(defect.body, 500)

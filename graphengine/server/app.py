@@ -1,0 +1,84 @@
+"""The application: all routes, with and without /api, and what is made and closed around them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+
+from aiohttp import web
+
+from graphengine.engine import Engine
+from graphengine.jobs import Jobs
+from graphengine.server import nodes, queue
+from graphengine.server.answers import errors_as_json
+from graphengine.server.listings import watched
+from graphengine.server.node_info import ObjectInfo
+from graphengine.server.parts import PARTS, Parts
+from graphengine.server.settings import ServerSettings
+from graphengine.server.socket import MAX_UPLOAD_BYTES, Hub
+from graphengine.store import Store
+from graphengine.worker import Worker
+
+STOP_TIMEOUT_S = 10.0
+TWICE = (queue.routes, nodes.routes)
+"""These routes exist as they are and below /api."""
+
+
+def make_app(settings: ServerSettings) -> web.Application:
+    """The application; raises what opening the store or loading plugins raises."""
+    app = web.Application(
+        middlewares=[errors_as_json],
+        client_max_size=settings.max_upload_bytes,
+    )
+    app[PARTS] = make_parts(settings)
+    app[MAX_UPLOAD_BYTES] = settings.max_upload_bytes
+    for table in TWICE:
+        app.add_routes(table)
+        app.add_routes(_below_api(table))
+    app.cleanup_ctx.append(_running)
+    app.on_shutdown.append(_close_sockets)
+    return app
+
+
+def make_parts(settings: ServerSettings) -> Parts:
+    """The long-lived objects; the worker does not run yet."""
+    engine = make_engine(settings)
+    store = _store(settings)
+    jobs = Jobs(store, on_restart=settings.on_restart)
+    hub = Hub(jobs)
+    jobs.on_change = hub.queue_changed
+    worker = Worker(jobs, engine, hub.tell)
+    return Parts(settings, engine, jobs, worker, hub, ObjectInfo(engine.registry, engine.folders))
+
+
+def make_engine(settings: ServerSettings) -> Engine:
+    """The engine that `Engine.open` gives, with folders that are watched."""
+    opened = Engine.open(settings)
+    return replace(opened, folders=watched(opened.folders))
+
+
+def _store(settings: ServerSettings) -> Store:
+    if settings.database_url is not None:
+        return Store.open(settings.database_url)
+    return Store.in_folder(settings.folders().user)
+
+
+def _below_api(table: web.RouteTableDef) -> Iterable[web.RouteDef]:
+    for route in table:
+        assert isinstance(route, web.RouteDef)
+        yield web.route(route.method, f"/api{route.path}", route.handler, **route.kwargs)
+
+
+async def _running(app: web.Application) -> AsyncIterator[None]:
+    parts = app[PARTS]
+    parts.hub.attach()
+    parts.worker.start()
+    yield
+    parts.jobs.close()
+    await asyncio.to_thread(parts.worker.join, STOP_TIMEOUT_S)
+    parts.jobs.store.close()
+
+
+async def _close_sockets(app: web.Application) -> None:
+    await app[PARTS].hub.close()

@@ -1,0 +1,230 @@
+"""What happens in a job, in the messages of ComfyUI's WebSocket.
+
+Of the many messages of a run some only tell the latest state (progress, node states, previews);
+those are values of their own here, so that a slow reader gets the last one only.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from graphengine.events import (
+    NodeBlocked,
+    NodeError,
+    NodeFinished,
+    NodePreview,
+    NodeProgress,
+    NodesCached,
+    NodeStarted,
+    RunStarted,
+)
+from graphengine.job import Job, JobError
+from graphengine.server.history import end_message, error_message
+from graphengine.worker import JobEnded, JobEvent, ProblemsAppeared, top_node
+
+PREVIEW_SIDE = 512
+PREVIEW_QUALITY = 95
+_PREVIEW_IMAGE, _PREVIEW_WITH_METADATA = 1, 4
+_JPEG = 1
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message that every reader gets."""
+
+    type: str
+    data: Mapping[str, Any]
+
+    @cached_property
+    def text(self) -> str:
+        """The frame."""
+        return json.dumps({"type": self.type, "data": self.data}, separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """How far a node is; only the latest counts. ``stepped``: also say it as ``progress``."""
+
+    prompt_id: str
+    node_id: str
+    data: Mapping[str, Any]
+    stepped: bool = False
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture of what a node is making; only the latest counts."""
+
+    prompt_id: str
+    node_id: str
+    display_id: str
+    parent_id: str | None
+    image: Any
+
+    @cached_property
+    def plain_frame(self) -> bytes:
+        """The frame for clients that know no metadata."""
+        return struct.pack(">II", _PREVIEW_IMAGE, _JPEG) + self._jpeg
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The frame with the node and the job that it belongs to."""
+        metadata = {
+            "node_id": self.node_id,
+            "prompt_id": self.prompt_id,
+            "display_node_id": self.display_id,
+            "parent_node_id": self.parent_id,
+            "real_node_id": self.display_id,
+            "image_type": "image/jpeg",
+        }
+        described = json.dumps(metadata).encode()
+        return struct.pack(">II", _PREVIEW_WITH_METADATA, len(described)) + described + self._jpeg
+
+    @cached_property
+    def _jpeg(self) -> bytes:
+        image = self.image.convert("RGB")
+        if max(image.size) > PREVIEW_SIDE:
+            image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+        written = io.BytesIO()
+        image.save(written, "JPEG", quality=PREVIEW_QUALITY)
+        return written.getvalue()
+
+
+Message = Said | NodeState | Preview
+
+
+@dataclass
+class LiveJob:
+    """A running job as its owner sees it: turns events into messages, and knows the state."""
+
+    job: Job
+    current: str | None = None
+    _states: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _parents: dict[str, str] = field(default_factory=dict)
+    _cached_told: bool = False
+
+    def messages(self, event: JobEvent) -> list[Message]:
+        """What there is to say about an event."""
+        if isinstance(event, RunStarted):
+            return [self._said("execution_start", timestamp=now_ms())]
+        if isinstance(event, NodesCached):
+            self._cached_told = True
+            return [self._said("execution_cached", nodes=list(event.nodes), timestamp=now_ms())]
+        return [*self._cached_first(), *self._of_node(event)]
+
+    def states(self) -> list[Message]:
+        """The state of everything that runs, for a client that comes back."""
+        running = [
+            NodeState(self.job.id, node_id, data)
+            for node_id, data in self._states.items()
+            if data["state"] == "running"
+        ]
+        return [*running, *self._executing(self.current)] if self.current else [*running]
+
+    # --- one event ---
+
+    def _of_node(self, event: JobEvent) -> list[Message]:
+        if isinstance(event, NodeStarted):
+            self._note_parent(event.node_id, event.parent)
+            self.current = event.node_id
+            return [self._state(event.node_id, "running"), *self._executing(event.node_id)]
+        if isinstance(event, NodeProgress):
+            step = (event.value, event.total)
+            return [self._state(event.node_id, "running", *step, stepped=True)]
+        if isinstance(event, NodePreview):
+            display = top_node(event.node_id, self._parents)
+            parent = self._parents.get(event.node_id)
+            return [Preview(self.job.id, event.node_id, display, parent, event.image)]
+        if isinstance(event, NodeFinished):
+            return self._finished(event)
+        if isinstance(event, NodeBlocked):
+            return [*self._blocked(event), self._state(event.node_id, "finished", 1, 1)]
+        if isinstance(event, NodeError):
+            self._note_parent(event.node_id, event.parent)
+            return [self._state(event.node_id, "error")]
+        if isinstance(event, ProblemsAppeared):
+            return [self._said("execution_start", timestamp=now_ms())]
+        return self._ended(event) if isinstance(event, JobEnded) else []
+
+    def _finished(self, event: NodeFinished) -> list[Message]:
+        self._note_parent(event.node_id, event.parent)
+        shown = None if event.artifacts is None else event.artifacts.as_ui()
+        told: list[Message] = []
+        if shown is not None or event.cached:
+            display = top_node(event.node_id, self._parents)
+            told.append(
+                self._said("executed", node=event.node_id, display_node=display, output=shown)
+            )
+        return [*told, self._state(event.node_id, "finished", 1, 1)]
+
+    def _blocked(self, event: NodeBlocked) -> list[Message]:
+        if event.reason is None:
+            return []
+        message = f"Execution Blocked: {event.reason}"
+        error = JobError(
+            "blocked", {"en": message}, event.node_id, None, exception_type="ExecutionBlocked"
+        )
+        return [Said("execution_error", error_message(self.job, error, (), now_ms()))]
+
+    def _ended(self, event: JobEnded) -> list[Message]:
+        kind, data = end_message(self.job, event.state, event.result, now_ms(), self.current)
+        self.current = None
+        return [Said(kind, data)]
+
+    # --- pieces ---
+
+    def _cached_first(self) -> list[Message]:
+        """It is always said what is cached, before the first node starts."""
+        if self._cached_told:
+            return []
+        self._cached_told = True
+        return [self._said("execution_cached", nodes=[], timestamp=now_ms())]
+
+    def _note_parent(self, node_id: str, parent: str | None) -> None:
+        if parent is not None:
+            self._parents[node_id] = parent
+
+    def _executing(self, node_id: str | None) -> list[Message]:
+        display = None if node_id is None else top_node(node_id, self._parents)
+        return [self._said("executing", node=node_id, display_node=display)]
+
+    def _state(
+        self,
+        node_id: str,
+        state: str,
+        value: float = 0,
+        total: float = 1,
+        *,
+        stepped: bool = False,
+    ) -> NodeState:
+        top = top_node(node_id, self._parents)
+        data = {
+            "value": value,
+            "max": total,
+            "state": state,
+            "node_id": node_id,
+            "prompt_id": self.job.id,
+            "display_node_id": top,
+            "parent_node_id": self._parents.get(node_id),
+            "real_node_id": top,
+        }
+        if state == "running":
+            self._states[node_id] = data
+        else:
+            self._states.pop(node_id, None)
+        return NodeState(self.job.id, node_id, data, stepped)
+
+    def _said(self, kind: str, **data: Any) -> Said:
+        return Said(kind, {**data, "prompt_id": self.job.id})
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970."""
+    return int(time.time() * 1000)

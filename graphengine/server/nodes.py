@@ -1,0 +1,34 @@
+"""Nodes and the socket: ComfyUI's routes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from graphengine.server.answers import json_answer
+from graphengine.server.node_info import node_info
+from graphengine.server.parts import parts_of
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/object_info")
+async def get_object_info(request: web.Request) -> web.Response:
+    """All nodes."""
+    body = await asyncio.to_thread(parts_of(request).object_info.body)
+    return web.Response(body=body, content_type="application/json")
+
+
+@routes.get("/object_info/{node}")
+async def get_node_info(request: web.Request) -> web.Response:
+    """One node; an empty object if it is not known."""
+    engine = parts_of(request).engine
+    spec = engine.registry.get(request.match_info["node"])
+    return json_answer({} if spec is None else {spec.id: node_info(spec, engine.folders)})
+
+
+@routes.get("/ws")
+async def get_socket(request: web.Request) -> web.WebSocketResponse:
+    """The WebSocket."""
+    return await parts_of(request).hub.serve(request)

@@ -1,0 +1,34 @@
+"""What the routes work with; made once when the server starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from graphengine.engine import Engine
+from graphengine.jobs import Jobs
+from graphengine.server.node_info import ObjectInfo
+from graphengine.server.settings import ServerSettings
+from graphengine.server.socket import Hub
+from graphengine.worker import Worker
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The long-lived objects of a server."""
+
+    settings: ServerSettings
+    engine: Engine
+    jobs: Jobs
+    worker: Worker
+    hub: Hub
+    object_info: ObjectInfo
+
+
+PARTS = web.AppKey("parts", Parts)
+
+
+def parts_of(request: web.Request) -> Parts:
+    """The server's parts."""
+    return request.app[PARTS]

@@ -1,0 +1,76 @@
+"""Serving until the process is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import ssl
+from collections.abc import Callable
+
+from aiohttp import web
+
+from graphengine.errors import GraphEngineError
+from graphengine.server.app import make_app
+from graphengine.server.settings import ServerSettings
+
+SHUTDOWN_TIMEOUT_S = 2.0
+
+
+def serve(settings: ServerSettings, on_start: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; ``on_start`` gets the address once requests are answered.
+
+    Raises GraphEngineError if the address cannot be used.
+    """
+    if not settings.is_local and settings.token is None:
+        settings = settings.model_copy(update={"token": secrets.token_urlsafe(24)})
+    asyncio.run(_serve(settings, on_start))
+
+
+async def _serve(settings: ServerSettings, on_start: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    runner = web.AppRunner(make_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(
+            runner, settings.host, settings.port, ssl_context=_tls(settings), backlog=1024
+        )
+        await _start(site, settings)
+        on_start(_address(runner, settings))
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _start(site: web.TCPSite, settings: ServerSettings) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        raise GraphEngineError(
+            "cannot_listen", host=settings.host, port=settings.port, cause=error.strerror or error
+        ) from error
+
+
+def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
+    if settings.tls_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        path = str(settings.tls_certificate)
+        raise GraphEngineError("bad_certificate", path=path, cause=str(error)) from error
+    return context
+
+
+def _address(runner: web.AppRunner, settings: ServerSettings) -> str:
+    """What to open in the browser; holds the token where one is needed."""
+    port = runner.addresses[0][1]
+    host = "127.0.0.1" if settings.host in ("", "0.0.0.0", "::") else settings.host
+    host = f"[{host}]" if ":" in host else host
+    scheme = "http" if settings.tls_certificate is None else "https"
+    token = f"?token={settings.token}" if settings.token else ""
+    return f"{scheme}://{host}:{port}/{token}"

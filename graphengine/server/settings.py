@@ -1,0 +1,54 @@
+"""The server's settings: those of every command, and where and to whom it listens."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from graphengine.settings import Settings
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+class ServerSettings(Settings):
+    """What `Settings` holds, and how to serve.
+
+    ``token``: what a client must show; needed for an address other than this machine's own.
+    ``allowed_hosts``: names under which the server may be called beside this machine's own;
+    ``cors_origin``: a foreign page that may call it. ``database_url``: SQLAlchemy's, by default a
+    SQLite file in the user folder. ``on_restart``: what becomes of a job that was running.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8188, ge=0, le=65535)
+    token: str | None = Field(default=None, min_length=8)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origin: str | None = None
+    database_url: str | None = None
+    on_restart: Literal["requeue", "interrupt"] = "requeue"
+    max_upload_mb: int = Field(default=100, ge=1)
+    preview_method: Literal["none", "auto", "latent2rgb", "taesd"] = "auto"
+    web_directory: Path | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """The largest body that is read."""
+        return self.max_upload_mb * 1024 * 1024
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")

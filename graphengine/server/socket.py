@@ -1,0 +1,289 @@
+"""The WebSocket: each client hears of its own jobs, and a slow one neither waits nor is waited for.
+
+Events come from worker threads and are told from the loop. What only the latest state matters of
+is kept once for each node and sent at most thirty times a second; a client that does not read what
+it must not miss is cut off when a few megabytes have piled up, and gets the state when it returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from graphengine.job import Job
+from graphengine.jobs import Jobs
+from graphengine.server.live import LiveJob, Message, NodeState, Preview, Said
+from graphengine.worker import JobEnded, JobEvent
+
+BATCH_S = 1 / 30
+MOST_WAITING_BYTES = 4 * 1024 * 1024
+HEARTBEAT_S = 30.0
+LARGEST_MESSAGE_BYTES = 1024 * 1024
+SUBPROTOCOL = "graphengine"
+
+
+class Outbox:
+    """What one client has still to be sent."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self.takes_metadata = False
+        self._socket = socket
+        self._texts: deque[str] = deque()
+        self._waiting_bytes = 0
+        self._states: dict[tuple[str, str], NodeState] = {}
+        self._previews: dict[str, Preview] = {}
+        self._status: str | None = None
+        self._last_batch = 0.0
+        self._wake = asyncio.Event()
+        self.overflown = False
+
+    def put(self, message: Message) -> None:
+        """Queue a message; what an older one of its kind said is forgotten where it may be."""
+        if isinstance(message, NodeState):
+            self._put_state(message)
+        elif isinstance(message, Preview):
+            self._previews[message.node_id] = message
+        else:
+            self._put_text(message.text)
+        self._wake.set()
+
+    def put_status(self, text: str) -> None:
+        """Queue how long the queue is; only the latest counts."""
+        self._status = text
+        self._wake.set()
+
+    def flush(self) -> None:
+        """Put node states in line now, so that what comes next does not overtake them."""
+        by_job: dict[str, dict[str, Any]] = {}
+        stepped: list[Said] = []
+        for (prompt_id, node_id), state in self._states.items():
+            by_job.setdefault(prompt_id, {})[node_id] = state.data
+            if state.stepped:
+                stepped.append(_progress(state))
+        self._states.clear()
+        self._last_batch = time.monotonic()
+        for prompt_id, nodes in by_job.items():
+            said = Said("progress_state", {"prompt_id": prompt_id, "nodes": nodes})
+            self._put_text(said.text)
+        for said in stepped:
+            self._put_text(said.text)
+
+    async def send_all(self) -> None:
+        """Send what comes, until the socket closes."""
+        while not self._socket.closed:
+            await self._wake.wait()
+            self._wake.clear()
+            if self.overflown:
+                await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
+                return
+            self._flush_if_due()
+            await self._send_waiting()
+
+    async def _send_waiting(self) -> None:
+        while self._texts or self._previews or self._status is not None:
+            while self._texts:
+                text = self._texts.popleft()
+                self._waiting_bytes -= len(text)
+                await self._socket.send_str(text)
+            if self._status is not None:
+                status, self._status = self._status, None
+                await self._socket.send_str(status)
+            if self._previews:
+                preview = self._previews.pop(next(iter(self._previews)))
+                await self._socket.send_bytes(await asyncio.to_thread(self._frame, preview))
+
+    def _frame(self, preview: Preview) -> bytes:
+        return preview.frame if self.takes_metadata else preview.plain_frame
+
+    def _put_state(self, state: NodeState) -> None:
+        key = (state.prompt_id, state.node_id)
+        before = self._states.pop(key, None)
+        if before is not None and before.stepped and not state.stepped:
+            self._put_text(_progress(before).text)
+        self._states[key] = state
+        self._flush_if_due()
+
+    def _put_text(self, text: str) -> None:
+        self._texts.append(text)
+        self._waiting_bytes += len(text)
+        if self._waiting_bytes > MOST_WAITING_BYTES:
+            self.overflown = True
+            self._texts.clear()
+            self._waiting_bytes = 0
+
+    def _flush_if_due(self) -> None:
+        if not self._states:
+            return
+        wait = self._last_batch + BATCH_S - time.monotonic()
+        if wait <= 0:
+            self.flush()
+        else:
+            asyncio.get_running_loop().call_later(wait, self._wake.set)
+
+
+class Hub:
+    """Who listens, and what runs. `tell` may be called from any thread."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._outboxes: dict[str, Outbox] = {}
+        self._live: dict[str, LiveJob] = {}
+        self._events: deque[tuple[Job, JobEvent]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._status_due = False
+        self._scheduled = False
+
+    def attach(self) -> None:
+        """Begin to tell, from the running loop."""
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def clients(self) -> int:
+        """How many clients are connected."""
+        return len(self._outboxes)
+
+    def tell(self, job: Job, event: JobEvent) -> None:
+        """An event of a job has happened."""
+        self._events.append((job, event))
+        self._schedule(self._drain)
+
+    def queue_changed(self) -> None:
+        """The queue has become longer or shorter."""
+        self._status_due = True
+        self._schedule(self._drain)
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """One client's connection, until it ends."""
+        client_id = request.query.get("clientId") or uuid.uuid4().hex
+        socket = web.WebSocketResponse(
+            heartbeat=HEARTBEAT_S, max_msg_size=LARGEST_MESSAGE_BYTES, protocols=(SUBPROTOCOL,)
+        )
+        await socket.prepare(request)
+        outbox = Outbox(socket)
+        self._outboxes[client_id] = outbox
+        self._welcome(client_id, outbox)
+        sender = asyncio.create_task(outbox.send_all())
+        sender.add_done_callback(_forget_error)
+        try:
+            await self._read(socket, outbox, request.app[MAX_UPLOAD_BYTES])
+        finally:
+            sender.cancel()
+            if self._outboxes.get(client_id) is outbox:
+                del self._outboxes[client_id]
+        return socket
+
+    async def close(self) -> None:
+        """Say goodbye to all."""
+        sockets = [outbox._socket for outbox in self._outboxes.values()]
+        goodbyes = (socket.close(code=WSCloseCode.GOING_AWAY) for socket in sockets)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*goodbyes, return_exceptions=True), 2)
+
+    def say(self, client_id: str, message: Message) -> None:
+        """Send a message to one client; from the loop."""
+        outbox = self._outboxes.get(client_id)
+        if outbox is not None:
+            outbox.put(message)
+
+    # --- in the loop ---
+
+    def _schedule(self, call: Callable[[], None]) -> None:
+        if self._scheduled or self._loop is None:
+            return
+        self._scheduled = True
+        with contextlib.suppress(RuntimeError):  # the loop has closed
+            self._loop.call_soon_threadsafe(call)
+
+    def _drain(self) -> None:
+        self._scheduled = False
+        while self._events:
+            self._tell_now(*self._events.popleft())
+        if self._status_due:
+            self._status_due = False
+            text = self._status().text
+            for outbox in self._outboxes.values():
+                outbox.put_status(text)
+
+    def _tell_now(self, job: Job, event: JobEvent) -> None:
+        live = self._live.setdefault(job.id, LiveJob(job))
+        outbox = self._outboxes.get(job.client_id or "")
+        for message in live.messages(event):
+            if outbox is not None:
+                if isinstance(event, JobEnded):
+                    outbox.flush()
+                outbox.put(message)
+        if isinstance(event, JobEnded):
+            del self._live[job.id]
+            if outbox is not None:
+                outbox.put(self._status())
+                outbox.put(Said("executing", {"node": None, "prompt_id": job.id}))
+
+    def _welcome(self, client_id: str, outbox: Outbox) -> None:
+        outbox.put(self._status(sid=client_id))
+        for live in self._live.values():
+            if live.job.client_id == client_id:
+                for message in live.states():
+                    outbox.put(message)
+
+    def _status(self, **more: str) -> Said:
+        info = {"status": {"exec_info": {"queue_remaining": self._jobs.remaining}}}
+        return Said("status", {**info, **more})
+
+    async def _read(
+        self, socket: web.WebSocketResponse, outbox: Outbox, max_upload_bytes: int
+    ) -> None:
+        """Only a first frame with feature flags means something; the rest is read and dropped."""
+        first = True
+        async for message in socket:
+            if message.type is WSMsgType.TEXT and first:
+                first = False
+                flags = _feature_flags(message.data)
+                if flags is not None:
+                    outbox.takes_metadata = bool(flags.get("supports_preview_metadata"))
+                    outbox.put(Said("feature_flags", server_features(max_upload_bytes)))
+
+
+MAX_UPLOAD_BYTES = web.AppKey("max_upload_bytes", int)
+
+
+def server_features(max_upload_bytes: int) -> dict[str, Any]:
+    """What this server can do, as clients ask for it."""
+    return {"supports_preview_metadata": True, "max_upload_size": max_upload_bytes}
+
+
+def _feature_flags(text: str) -> Mapping[str, Any] | None:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(message, dict) or message.get("type") != "feature_flags":
+        return None
+    data = message.get("data")
+    return data if isinstance(data, dict) else None
+
+
+def _progress(state: NodeState) -> Said:
+    data = state.data
+    return Said(
+        "progress",
+        {
+            "value": data["value"],
+            "max": data["max"],
+            "prompt_id": state.prompt_id,
+            "node": state.node_id,
+        },
+    )
+
+
+def _forget_error(task: asyncio.Task[None]) -> None:
+    """A connection that broke while being written to is noticed by its reader."""
+    if not task.cancelled():
+        task.exception()

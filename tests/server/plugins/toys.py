@@ -1,0 +1,105 @@
+"""Small nodes for the server's tests; none needs torch."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal
+
+from graphengine.api import (
+    Artifacts,
+    Block,
+    Context,
+    Expand,
+    Float,
+    ImageFile,
+    InputError,
+    Int,
+    ModelFile,
+    SavedFile,
+    Seed,
+    Text,
+    node,
+)
+
+
+@node("Number")
+def number(value: Annotated[int, Int(ge=0, le=1000, help="Which number.")] = 1) -> int:
+    """A number."""
+    return value
+
+
+@node("Add")
+def add(a: int, b: int = 1) -> int:
+    """A sum."""
+    return a + b
+
+
+@node("Show")
+def show(value: Any) -> Artifacts:
+    """Shows a value."""
+    return Artifacts(texts=(str(value),))
+
+
+@node("Widgets")
+def widgets(
+    text: Annotated[str, Text(multiline=True)],
+    strength: Annotated[float, Float(ge=0, le=1, step=0.1)] = 0.5,
+    method: Literal["euler", "heun"] = "euler",
+    seed: Annotated[int, Seed()] = 0,
+    checkpoint: Annotated[str, ModelFile(kind="checkpoints")] = "none",
+    switch: bool = False,
+    extra: int | None = None,
+) -> Artifacts:
+    """One of each."""
+    return Artifacts(texts=(f"{text} {strength} {method} {seed} {switch}",))
+
+
+@node("Steps")
+def steps(count: int, context: Context, seconds: float = 0.0, picture: bool = False) -> int:
+    """Tells its progress, and shows a picture at each step."""
+    for index in range(count):
+        if picture:
+            import PIL.Image
+
+            context.preview(PIL.Image.new("RGB", (1024, 16), (index, 0, 0)))
+        context.progress(index + 1, count)
+        time.sleep(seconds)
+    return count
+
+
+@node("Fail")
+def fail(value: int) -> int:
+    """Fails."""
+    raise InputError("bad_shape", socket="INT", expected="something else", got=str(value))
+
+
+@node("Maybe")
+def maybe(value: int, open: bool, reason: str = "") -> int | Block:
+    """Lets a value pass, or blocks what is behind."""
+    return value if open else Block(reason or None)
+
+
+@node("Grow")
+def grow(value: int) -> Expand | int:
+    """Grows into a node that shows something."""
+    piece = {"show": {"class_type": "Show", "inputs": {"value": f"grown {value}"}}}
+    return Expand(piece, (value,))
+
+
+@node("Picture")
+def picture(
+    context: Context, image: Annotated[str, ImageFile()] = "", name: str = "made"
+) -> Artifacts:
+    """Writes a file to the output folder."""
+    (context.folders.output / f"{name}.txt").write_text(name + image, encoding="utf-8")
+    return Artifacts(images=(SavedFile(f"{name}.txt"),))
+
+
+@node("Work", cache="never")
+def work(name: str, context: Context, seconds: float = 0.0) -> Artifacts:
+    """Takes its time, then appends its name to a log."""
+    time.sleep(seconds)
+    context.folders.output.mkdir(exist_ok=True)
+    with (context.folders.output / "log").open("a", encoding="utf-8") as log:
+        log.write(f"{name}\n")
+    return Artifacts(texts=(name,))

@@ -1,0 +1,261 @@
+"""The WebSocket: which messages, in which order, to whom."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from typing import Any
+
+from tests.server.client import Client, data_of, kinds, until_done
+from tests.server.conftest import Serve
+from tests.server.test_queue import SHOW, linked, waiting
+
+
+def steps(count: int, **inputs: Any) -> dict[str, Any]:
+    return {
+        "1": {"class_type": "Steps", "inputs": {"count": count, **inputs}},
+        "2": {"class_type": "Show", "inputs": {"value": ["1", 0]}},
+    }
+
+
+def test_the_first_message_tells_the_queue_and_the_clients_id(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        named = await client.socket("me")
+        data = {"status": {"exec_info": {"queue_remaining": 0}}, "sid": "me"}
+        assert await named.receive_json() == {"type": "status", "data": data}
+        unnamed = await client.http.ws_connect("/ws")
+        assert len((await unnamed.receive_json())["data"]["sid"]) == 32
+
+    serve(scenario)
+
+
+def test_a_run_is_told_in_order(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket()
+        prompt_id = await client.queue(linked())
+        frames = await until_done(socket, prompt_id)
+
+        told = [kind for kind in kinds(frames) if kind not in ("status", "progress_state")]
+        assert told == [
+            "execution_start",
+            "execution_cached",
+            "executing",
+            "executing",
+            "executing",
+            "executed",
+            "execution_success",
+            "executing",
+        ]
+        assert [data["node"] for data in data_of(frames, "executing")] == ["1", "2", "3", None]
+        assert data_of(frames, "executing")[0] == {
+            "node": "1",
+            "display_node": "1",
+            "prompt_id": prompt_id,
+        }
+        assert data_of(frames, "executed") == [
+            {
+                "node": "3",
+                "display_node": "3",
+                "output": {"text": ["3"]},
+                "prompt_id": prompt_id,
+            }
+        ]
+        assert set(data_of(frames, "execution_success")[0]) == {"prompt_id", "timestamp"}
+        queue = [
+            data["status"]["exec_info"]["queue_remaining"] for data in data_of(frames, "status")
+        ]
+        assert queue[-1] == 0
+        states = {}
+        for data in data_of(frames, "progress_state"):
+            assert data["prompt_id"] == prompt_id
+            states |= data["nodes"]
+        assert {node_id: state["state"] for node_id, state in states.items()} == {
+            "1": "finished",
+            "2": "finished",
+            "3": "finished",
+        }
+
+    serve(scenario)
+
+
+def test_what_is_cached_is_told_and_shown_again(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        await client.run(linked())
+        socket = await client.socket()
+        frames = await until_done(socket, await client.queue(linked()))
+
+        assert data_of(frames, "execution_cached")[0]["nodes"] == ["3"]
+        assert data_of(frames, "executed")[0]["output"] == {"text": ["3"]}
+        assert [data["node"] for data in data_of(frames, "executing")] == [None]
+
+    serve(scenario)
+
+
+def test_progress_ends_at_the_last_step_and_is_not_told_more_often_than_needed(
+    serve: Serve,
+) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket()
+        prompt_id = await client.queue(steps(2000))
+        frames = await until_done(socket, prompt_id)
+
+        told = data_of(frames, "progress")
+        assert told[-1] == {"value": 2000, "max": 2000, "prompt_id": prompt_id, "node": "1"}
+        assert [data["value"] for data in told] == sorted(data["value"] for data in told)
+        assert len(told) < 1000
+
+    serve(scenario)
+
+
+def test_previews_come_with_metadata_to_those_who_know_it(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        knows, other = await client.socket("knows"), await client.socket("other")
+        flags = {"supports_preview_metadata": True}
+        await knows.send_json({"type": "feature_flags", "data": flags})
+        while (frame := await knows.receive_json())["type"] != "feature_flags":
+            pass
+        assert frame["data"] == {"supports_preview_metadata": True, "max_upload_size": 104857600}
+
+        inputs = {"picture": True, "seconds": 0.05}
+        for socket, name, event in ((knows, "knows", 4), (other, "other", 1)):
+            count = 4 + event  # so that the second run is not taken from the cache
+            prompt_id = await client.queue(steps(count, **inputs), client_id=name)
+            frames = await until_done(socket, prompt_id)
+            pictures = [frame for frame in frames if isinstance(frame, bytes)]
+            assert 1 <= len(pictures) <= count
+            assert {struct.unpack(">I", frame[:4])[0] for frame in pictures} == {event}
+            if event == 1:
+                assert pictures[0][4:10] == b"\0\0\0\1\xff\xd8"
+                continue
+            length = struct.unpack(">I", pictures[0][4:8])[0]
+            metadata = json.loads(pictures[0][8 : 8 + length])
+            assert (metadata["node_id"], metadata["prompt_id"]) == ("1", prompt_id)
+            assert metadata["image_type"] == "image/jpeg"
+            assert pictures[0][8 + length :].startswith(b"\xff\xd8")
+
+    serve(scenario)
+
+
+def test_strangers_hear_of_the_queue_only(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        stranger = await client.socket("stranger")
+        await client.run(linked(), client_id="somebody")
+        await client.run(linked(b=7), client_id=None)
+        await until_done(stranger, await client.queue(SHOW, client_id="stranger"))
+        await client.run(linked(b=8), client_id="somebody")
+
+        heard = []
+        while True:
+            try:
+                heard.append(await stranger.receive_json(timeout=0.3))
+            except TimeoutError:
+                break
+        assert {frame["type"] for frame in heard} <= {"status"}
+
+    serve(scenario)
+
+
+def test_a_client_that_comes_back_gets_the_state_at_once(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        first = await client.socket()
+        prompt_id = await client.queue(waiting())
+        while (await first.receive_json())["type"] != "progress":
+            pass
+        await first.close()
+
+        again = await client.socket()
+        status = await again.receive_json()
+        assert status["data"]["status"]["exec_info"]["queue_remaining"] == 1
+        frames = [await again.receive_json() for _ in range(2)]
+        assert data_of(frames, "executing")[0]["node"] == "1"
+        states = data_of(frames, "progress_state")
+        if not states:
+            states = [(await again.receive_json())["data"]]
+        assert states[0].get("nodes", {"1": {}})["1"] is not None
+        await client.post("/interrupt", {"prompt_id": prompt_id})
+        frames = await until_done(again, prompt_id)
+        interrupted = data_of(frames, "execution_interrupted")[0]
+        assert (interrupted["node_id"], interrupted["node_type"]) == ("1", "Steps")
+
+    serve(scenario)
+
+
+def test_an_error_is_told_once_and_then_that_it_is_over(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket()
+        prompt = {
+            "1": {"class_type": "Number", "inputs": {"value": 3}},
+            "2": {"class_type": "Fail", "inputs": {"value": ["1", 0]}},
+            "3": {"class_type": "Show", "inputs": {"value": ["2", 0]}},
+        }
+        frames = await until_done(socket, await client.queue(prompt))
+
+        errors = data_of(frames, "execution_error")
+        assert len(errors) == 1
+        assert (errors[0]["node_id"], errors[0]["executed"]) == ("2", ["1"])
+        assert errors[0]["traceback"]
+        assert "execution_success" not in kinds(frames)
+
+    serve(scenario)
+
+
+def test_a_blocked_branch_says_why_and_the_run_goes_on(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket()
+        prompt = {
+            "1": {"class_type": "Maybe", "inputs": {"value": 3, "open": False, "reason": "shut"}},
+            "2": {"class_type": "Show", "inputs": {"value": ["1", 0]}},
+            **{"3": SHOW["1"]},
+        }
+        frames = await until_done(socket, await client.queue(prompt))
+
+        error = data_of(frames, "execution_error")[0]
+        assert error["exception_type"] == "ExecutionBlocked"
+        assert error["exception_message"] == "Execution Blocked: shut\n"
+        assert "execution_success" in kinds(frames)
+
+    serve(scenario)
+
+
+def test_what_grew_is_shown_at_the_node_it_grew_out_of(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket()
+        prompt = {
+            "1": {"class_type": "Grow", "inputs": {"value": 3}},
+            "2": {"class_type": "Show", "inputs": {"value": ["1", 0]}},
+        }
+        frames = await until_done(socket, await client.queue(prompt))
+
+        grown = [data for data in data_of(frames, "executed") if data["node"] not in ("1", "2")]
+        assert [(data["display_node"], data["output"]) for data in grown] == [
+            ("1", {"text": ["grown 3"]})
+        ]
+
+    serve(scenario)
+
+
+def test_frames_that_mean_nothing_are_ignored(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket()
+        for text in ("", "nonsense", "[]", '{"type": "feature_flags", "data": 3}', "[" * 5000):
+            await socket.send_str(text)
+        await socket.send_bytes(b"\0\1")
+
+        frames = await until_done(socket, await client.queue(SHOW))
+        assert "feature_flags" not in kinds(frames)
+
+    serve(scenario)
+
+
+def test_a_client_that_does_not_read_keeps_nobody_waiting(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        deaf = [await client.socket(f"deaf-{index}") for index in range(20)]
+        socket = await client.socket()
+        for index in range(10):
+            prompt_id = await client.queue(linked(b=index))
+            frames = await asyncio.wait_for(until_done(socket, prompt_id), 10)
+            assert "execution_success" in kinds(frames)
+        assert len(deaf) == 20
+
+    serve(scenario)
