@@ -285,11 +285,15 @@ class Conditioning:
 @socket("CONTROL_NET")
 @dataclass(frozen=True)
 class ControlNet:
-    """A network that steers by a picture (ControlNet or T2I adapter)."""
+    """A network that steers by a picture (ControlNet or T2I adapter).
+
+    ``context_width``: of the prompts that it reads beside the picture; None = it reads none.
+    """
 
     weights: Weights
     kind: Literal["controlnet", "t2i_adapter"] = "controlnet"
     patches: tuple[WeightPatch, ...] = ()
+    context_width: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,14 +48,23 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
-    """What control networks add to the UNet: to its skip connections, deepest last, and middle."""
+    """What control networks add to the UNet; None = nothing.
 
-    down: tuple[Tensor, ...] | None
-    middle: Tensor | None
+    ``down``: to its skip connections, deepest last. ``middle``: to its middle. ``encoder``: to
+    the encoder itself, behind the last block of each level.
+    """
+
+    down: tuple[Tensor, ...] | None = None
+    middle: Tensor | None = None
+    encoder: tuple[Tensor, ...] | None = None
 
     def __add__(self, other: Residuals) -> Residuals:
         """The sum of two; what is missing counts as nothing."""
-        return Residuals(_sum_all(self.down, other.down), _sum(self.middle, other.middle))
+        return Residuals(
+            _sum_all(self.down, other.down),
+            _sum(self.middle, other.middle),
+            _sum_all(self.encoder, other.encoder),
+        )
 
 
 def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
@@ -73,12 +82,10 @@ def _sum_all(
 class Control(Protocol):
     """A control network with its picture and strength, ready to be called."""
 
-    def __call__(
-        self, x: Tensor, timestep: Tensor, context: Tensor, y: Tensor | None, box: Box | None
-    ) -> Residuals:
+    def __call__(self, x: Tensor, timestep: Tensor, context: Tensor, y: Tensor | None) -> Residuals:
         """Residuals for a batch, in the network's dtype; arguments as for ``unet.predict``.
 
-        ``box``: the part of the picture that ``x`` shows; None = all of it.
+        A condition with an area gets the whole hint fitted into the area.
         """
         ...
 
@@ -86,7 +93,7 @@ class Control(Protocol):
 OpenControl = Callable[[ControlApplication], Control]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class TimedControl:
     """A control and the sigmas between which it acts."""
 

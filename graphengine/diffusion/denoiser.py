@@ -90,9 +90,8 @@ class Network:
         timestep = self.levels.timestep(sigma).to(x.device).expand(len(inputs))
         context = _contexts(batch, count)
         y = _vectors(batch, count)
-        first = batch[0].condition
         residuals = _residuals(
-            first, sigma, lambda control: control(inputs, timestep, context, y, first.box)
+            batch[0].condition, sigma, lambda control: control(inputs, timestep, context, y)
         )
         output = predict(
             self.unet,
@@ -102,6 +101,7 @@ class Network:
             y=y,
             down_residuals=residuals.down,
             mid_residual=residuals.middle,
+            encoder_residuals=residuals.encoder,
         ).float()
         self._check_finite(output, sigma)
         return list(self.levels.denoised(parts, output, sigma).chunk(len(batch)))
@@ -203,12 +203,7 @@ def _batches(tasks: list[_Task]) -> Iterator[list[_Task]]:
 
 def _together(one: _Task, other: _Task) -> bool:
     a, b = one.condition, other.condition
-    return (
-        _size(a) == _size(b)
-        and _lengths_fit(a.context, b.context)
-        and a.controls == b.controls
-        and (not a.controls or a.box == b.box)
-    )
+    return _size(a) == _size(b) and _lengths_fit(a.context, b.context) and a.controls == b.controls
 
 
 def _size(condition: PreparedCondition) -> tuple[int, int] | None:
@@ -251,7 +246,7 @@ def _residuals(
         for timed in condition.controls
         if timed.sigma_end <= level <= timed.sigma_start
     ]
-    return reduce(add, (call(control) for control in acting)) if acting else Residuals(None, None)
+    return reduce(add, (call(control) for control in acting)) if acting else Residuals()
 
 
 def to_batch(tensor: Tensor, count: int) -> Tensor:

@@ -110,7 +110,17 @@ def read_unet_layout(tensors: TensorFile) -> UNetLayout:
     return _read_diffusers_unet(tensors)
 
 
-def _read_ldm_unet(tensors: TensorFile) -> UNetLayout:
+def read_encoder_layout(tensors: TensorFile) -> UNetLayout:
+    """The layout of the UNet whose encoder half lies in ``tensors``, as in every ControlNet.
+
+    The other half is taken for its mirror image. Raises as `read_unet_layout` does.
+    """
+    if "input_blocks.0.0.weight" in tensors:
+        return _read_ldm_unet(tensors, encoder_only=True)
+    return _read_diffusers_unet(tensors, encoder_only=True)
+
+
+def _read_ldm_unet(tensors: TensorFile, *, encoder_only: bool = False) -> UNetLayout:
     levels: list[list[str]] = [[]]
     for i in count(1):
         if f"input_blocks.{i}.0.op.weight" in tensors:
@@ -127,7 +137,9 @@ def _read_ldm_unet(tensors: TensorFile) -> UNetLayout:
         residual=[[f"{name}0." for name in level] for level in levels],
         down=[[f"{name}1." for name in level] for level in levels],
         middle="middle_block.1.",
-        up=[
+        up=None
+        if encoder_only
+        else [
             [f"output_blocks.{first + i}.1." for i in range(n + 1)]
             for first, n in zip(reversed(firsts), reversed(blocks), strict=True)
         ],
@@ -135,7 +147,7 @@ def _read_ldm_unet(tensors: TensorFile) -> UNetLayout:
     )
 
 
-def _read_diffusers_unet(tensors: TensorFile) -> UNetLayout:
+def _read_diffusers_unet(tensors: TensorFile, *, encoder_only: bool = False) -> UNetLayout:
     blocks = []
     for level in count():
         found = count_while(tensors, f"down_blocks.{level}.resnets.{{}}.conv1.weight")
@@ -151,7 +163,9 @@ def _read_diffusers_unet(tensors: TensorFile) -> UNetLayout:
         ],
         down=[[f"down_blocks.{x}.attentions.{i}." for i in range(n)] for x, n in enumerate(blocks)],
         middle="mid_block.attentions.0.",
-        up=[
+        up=None
+        if encoder_only
+        else [
             [f"up_blocks.{x}.attentions.{i}." for i in range(n + 1)]
             for x, n in enumerate(reversed(blocks))
         ],
@@ -166,22 +180,29 @@ def _unet_layout(
     residual: list[list[str]],
     down: list[list[str]],
     middle: str,
-    up: list[list[str]],
+    up: list[list[str]] | None,
     ends: tuple[str, str, str],
 ) -> UNetLayout:
-    """The layout from the prefixes of its residual blocks and transformers, level by level."""
+    """The layout from the prefixes of its residual blocks and transformers, level by level.
+
+    ``up`` None: there is no decoder half.
+    """
     if not all(residual):
         raise ModelFileError("model_unknown_shape", path=tensors.ref.path, part="UNet")
     first, last, vector = ends
+    in_channels = tensors.shape(first)[1]
+    down_depths = tuple(_depth(tensors, level) for level in down)
     return UNetLayout(
         style=style,
-        in_channels=tensors.shape(first)[1],
-        out_channels=tensors.shape(last)[0],
+        in_channels=in_channels,
+        out_channels=in_channels if up is None else tensors.shape(last)[0],
         channels=tuple(tensors.shape(level[0] + _RES_OUT[style])[0] for level in residual),
         blocks=tuple(len(level) for level in residual),
-        down_depths=tuple(_depth(tensors, level) for level in down),
+        down_depths=down_depths,
         middle_depth=_depth(tensors, [middle]),
-        up_depths=tuple(_depth(tensors, level) for level in up),
+        up_depths=down_depths[::-1]
+        if up is None
+        else tuple(_depth(tensors, level) for level in up),
         context_width=tensors.shape(f"{middle}transformer_blocks.0.attn2.to_k.weight")[1],
         linear_projection=len(tensors.shape(f"{middle}proj_in.weight")) == 2,
         vector_width=tensors.shape(vector)[1] if vector in tensors else None,

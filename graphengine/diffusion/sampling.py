@@ -16,7 +16,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from graphengine.diffusion.conditions import Control, Place, prepare, resize_mask
+from graphengine.diffusion.conditions import Place, prepare, resize_mask
+from graphengine.diffusion.control import control_opener
 from graphengine.diffusion.denoiser import Guided, Network, to_batch
 from graphengine.diffusion.guidance import Options, rule_of
 from graphengine.diffusion.inpaint import Inpainting, further_channels
@@ -29,7 +30,6 @@ from graphengine.diffusion.schedules import denoise_sigmas, schedule_sigmas
 from graphengine.errors import InputError
 from graphengine.sockets import (
     Conditioning,
-    ControlApplication,
     Guider,
     Latent,
     Model,
@@ -65,10 +65,21 @@ NOBODY = Watch()
 
 
 def report_to(
-    progress: Callable[[float, float], None], check_cancelled: Callable[[], None]
+    progress: Callable[[float, float], None],
+    check_cancelled: Callable[[], None],
+    *callbacks: Callback,
 ) -> Watch:
-    """A watch that tells ``progress`` (steps done, steps) and looks out for cancelling."""
-    return Watch(lambda step: progress(step.index + 1, step.steps), check_cancelled)
+    """A watch that tells ``progress`` (steps done, steps) and looks out for cancelling.
+
+    ``callbacks`` get every step too, before ``progress`` does.
+    """
+
+    def report(step: Step) -> None:
+        for callback in callbacks:
+            callback(step)
+        progress(step.index + 1, step.steps)
+
+    return Watch(report, check_cancelled)
 
 
 def sample(
@@ -254,7 +265,7 @@ class _Session:
             vector_width=cast("Any", unet.config).projection_class_embeddings_input_dim or 0,
             context_width=cast("Any", unet.config).cross_attention_dim,
             concat_of=lambda condition: further_channels(model, condition, latent, mask),
-            open_control=_open_control,
+            open_control=control_opener(self.store, model, unet, tuple(latent.shape)),
         )
         groups = prepare(guider.conditionings, place)
         for option in options:
@@ -298,7 +309,3 @@ class _Session:
 
     def _finished(self, samples: Tensor) -> Latent:
         return replace(self.latent, samples=samples.cpu())
-
-
-def _open_control(application: ControlApplication) -> Control:
-    raise InputError("control_kind", kind=application.net.kind)

@@ -144,20 +144,20 @@ def _family_tensors(family: str, seed: int) -> Mapping[str, Tensor]:
 
 def unet_tensors(layout: UNetLayout, *, seed: int = 0) -> dict[str, Tensor]:
     """A random UNet's tensors under their names in a file of this layout."""
-    return _random_tensors(build_unet(layout), unet_table(layout), seed)
+    return random_tensors(build_unet(layout), unet_table(layout), seed)
 
 
 def vae_tensors(layout: VaeLayout, *, seed: int = 0) -> dict[str, Tensor]:
     """A random VAE's tensors under their names in a file of this layout."""
-    return _random_tensors(build_vae(layout), vae_table(layout), seed)
+    return random_tensors(build_vae(layout), vae_table(layout), seed)
 
 
 def text_tensors(layout: TextLayout, *, seed: int = 0) -> dict[str, Tensor]:
     """A random text encoder's tensors under their names in a file of this layout."""
-    return _random_tensors(build_text_encoder(layout), text_table(layout), seed)
+    return random_tensors(build_text_encoder(layout), text_table(layout), seed)
 
 
-def _random_tensors(network: nn.Module, table: KeyTable, seed: int) -> dict[str, Tensor]:
+def random_tensors(network: nn.Module, table: KeyTable, seed: int) -> dict[str, Tensor]:
     """Normalisations near identity, all else small: outputs keep about the size of inputs."""
     generator = torch.Generator().manual_seed(seed)
     state = {
