@@ -42,7 +42,9 @@ class Slot:
 class CanvasNode:
     """A node as drawn. ``values``: widgets by name; ``controls``: what happens to a seed after it.
 
-    ``unnamed``: values by position whose names nobody knows, as they were saved.
+    ``unnamed``: values by position whose names nobody knows. ``saved``: the fields that the values
+    were read from, so that what nobody changed is written as it was. ``version``: of the node
+    type, 0 if the file does not tell.
     """
 
     id: str
@@ -56,6 +58,8 @@ class CanvasNode:
     values: Mapping[str, Any] = field(default_factory=dict)
     controls: Mapping[str, str] = field(default_factory=dict)
     unnamed: tuple[Any, ...] = ()
+    saved: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -74,11 +78,17 @@ class CanvasLink:
 
 @dataclass(frozen=True)
 class Canvas:
-    """What is drawn, in the order of the file. ``groups`` are frames: title, place and colour."""
+    """What is drawn, in the order of the file. ``groups`` are frames: title, place and colour.
+
+    ``panel``: what was chosen in the settings panel. ``models``: the model files that the workflow
+    was made with: name, directory, and as far as known hash, hash_type and url.
+    """
 
     nodes: Mapping[str, CanvasNode]
     links: Mapping[str, CanvasLink] = field(default_factory=dict)
     groups: tuple[Mapping[str, Any], ...] = ()
+    models: tuple[Mapping[str, Any], ...] = ()
+    panel: Mapping[str, Any] = field(default_factory=dict)
     subgraphs: Mapping[str, Subgraph] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 

@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from graphengine.canvas import NOTES
 from graphengine.parameters import Choice, ImageFile, Seed, Widget
 from graphengine.spec import REQUIRED, InputSpec, NodeSpec
 
@@ -97,7 +98,8 @@ def core_layouts() -> Mapping[str, NodeLayout]:
     """The layouts of ComfyUI's own nodes."""
     file = resources.files("graphengine.comfy") / "core_nodes.json"
     nodes = json.loads(file.read_text(encoding="utf-8"))
-    return {name: _core_layout(node) for name, node in nodes.items()}
+    note = NodeLayout((InputLayout("text", "STRING", widget=True),))
+    return {name: _core_layout(node) for name, node in nodes.items()} | dict.fromkeys(NOTES, note)
 
 
 def layout_of(spec: NodeSpec) -> NodeLayout:

@@ -18,25 +18,17 @@ from graphengine.comfy.widget_values import NamedValues, name_values
 from graphengine.errors import Problem, ProblemsFound
 from graphengine.shown import shown
 
+VALUE_FIELDS = ("widgets_values", "widgets_values_named")
 _NODE_FIELDS = frozenset(
-    [
-        "id",
-        "type",
-        "pos",
-        "size",
-        "mode",
-        "title",
-        "inputs",
-        "outputs",
-        "widgets_values",
-        "widgets_values_named",
-    ]
+    ("id", "type", "pos", "size", "mode", "title", "inputs", "outputs", *VALUE_FIELDS)
 )
-_SLOT_FIELDS = frozenset(("name", "type", "link", "widget", "links"))
+_SLOT_FIELDS = frozenset(("name", "type", "link", "widget", "links", "linkIds"))
 _LINK_FIELDS = frozenset(["id", "origin_id", "origin_slot", "target_id", "target_slot", "type"])
-_GRAPH_FIELDS = frozenset(("nodes", "links", "groups", "definitions"))
+_GRAPH_FIELDS = frozenset(("nodes", "links", "groups", "definitions", "models"))
 _SUBGRAPH_FIELDS = _GRAPH_FIELDS | {"id", "name", "inputs", "outputs"}
 MOST_NESTED = 50
+OURS = "graphengine"
+"""Under this name in ``extra`` stands what other editors have no field for."""
 
 
 def is_ui_format(data: Any) -> bool:
@@ -94,13 +86,16 @@ class _Reading:
                 node = self.renamed(node, data["nodes"], nodes)
             if node is not None:
                 nodes[node.id] = node
-        groups = data.get("groups")
+        extra = {name: value for name, value in data.items() if name not in known}
+        panel, extra = _taken_panel(extra)
         return Canvas(
             nodes,
             self.links(data.get("links")),
-            tuple(group for group in _items(groups) if isinstance(group, Mapping)),
+            _mappings(data.get("groups")),
+            _mappings(data.get("models")),
+            panel,
             subgraphs,
-            {name: value for name, value in data.items() if name not in known},
+            extra,
         )
 
     # --- nodes ---
@@ -132,7 +127,8 @@ class _Reading:
             values.values,
             values.controls,
             values.unnamed,
-            {name: value for name, value in raw.items() if name not in _NODE_FIELDS},
+            {name: raw[name] for name in VALUE_FIELDS if name in raw},
+            extra={name: value for name, value in raw.items() if name not in _NODE_FIELDS},
         )
 
     def renamed(
@@ -165,13 +161,16 @@ class _Reading:
                 continue
             widget = item.get("widget")
             name = widget.get("name") if isinstance(widget, Mapping) else None
+            extra = {key: item[key] for key in item if key not in _SLOT_FIELDS}
+            if isinstance(widget, Mapping) and len(widget) > 1:
+                extra["widget"] = widget
             found.append(
                 Slot(
                     item.get("name", ""),
-                    _type(item.get("type")),
+                    _type(item.get("type"), extra),
                     _id(item.get("link")),
                     name if isinstance(name, str) else None,
-                    {key: item[key] for key in item if key not in _SLOT_FIELDS},
+                    extra,
                 )
             )
         return tuple(found)
@@ -218,7 +217,8 @@ def _link(item: Any) -> CanvasLink | None:
     slots = _slot_number(origin_slot), _slot_number(target_slot)
     if None in ids or None in slots:
         return None
-    return CanvasLink(ids[0], ids[1], slots[0], ids[2], slots[1], _type(kind), extra)  # type: ignore[arg-type]
+    kind = _type(kind, extra)
+    return CanvasLink(ids[0], ids[1], slots[0], ids[2], slots[1], kind, extra)  # type: ignore[arg-type]
 
 
 def _id(value: Any) -> str | None:
@@ -233,10 +233,11 @@ def _slot_number(value: Any) -> int | None:
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _type(value: Any) -> str:
+def _type(value: Any, extra: dict[str, Any]) -> str:
     """A link's type; very old files say -1 for any, and give a choice's type as its options."""
     if isinstance(value, str):
         return value
+    extra["type"] = value
     return "COMBO" if isinstance(value, list) else "*"
 
 
@@ -249,6 +250,21 @@ def _point(value: Any) -> Point | None:
     x, y = value[:2]
     numbers = isinstance(x, int | float) and isinstance(y, int | float)
     return (x, y) if numbers else None
+
+
+def _mappings(value: Any) -> tuple[Mapping[str, Any], ...]:
+    return tuple(item for item in _items(value) if isinstance(item, Mapping))
+
+
+def _taken_panel(extra: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """The panel's choices in ``extra.graphengine``, and everything else."""
+    inner = extra.get("extra")
+    ours = inner.get(OURS) if isinstance(inner, Mapping) else None
+    panel = ours.get("panel") if isinstance(ours, Mapping) else None
+    if not isinstance(panel, Mapping) or not isinstance(inner, Mapping):
+        return {}, dict(extra)
+    rest = {name: value for name, value in inner.items() if name != OURS}
+    return panel, {**extra, "extra": rest}
 
 
 def _items(value: Any) -> Iterable[Any]:
