@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from graphengine.errors import GraphEngineError
@@ -84,10 +85,15 @@ class NodeProgress:
 
 @dataclass(frozen=True)
 class NodePreview:
-    """A PIL image of what a node is making."""
+    """A picture of what a node is making; ``make`` is called only if somebody wants to see it."""
 
     node_id: str
-    image: Any
+    make: Callable[[], Any]
+
+    @cached_property
+    def image(self) -> Any:
+        """The PIL image. Ask for it while the event is being handled, not later."""
+        return self.make()
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,10 @@ def ksampler(
     context: Context,
 ) -> Latent:
     """Remove noise step by step until a picture stands, guided by the prompts."""
+    from graphengine.diffusion.previews import preview_to
     from graphengine.diffusion.sampling import report_to, sample
 
+    shown = preview_to(model, context.preview)
     return sample(
         context.models,
         model,
@@ -81,7 +83,7 @@ def ksampler(
         sampler=sampler_name,
         scheduler=scheduler,
         denoise=denoise,
-        watch=report_to(context.progress, context.check_cancelled),
+        watch=report_to(context.progress, context.check_cancelled, shown),
     )
 
 
@@ -122,8 +124,10 @@ def ksampler_advanced(
     context: Context,
 ) -> Latent:
     """Take a part of the steps, so that samplers can take turns."""
+    from graphengine.diffusion.previews import preview_to
     from graphengine.diffusion.sampling import report_to, sample
 
+    shown = preview_to(model, context.preview)
     return sample(
         context.models,
         model,
@@ -139,5 +143,5 @@ def ksampler_advanced(
         end=end_at_step,
         add_noise=add_noise == "enable",
         leftover_noise=return_with_leftover_noise == "enable",
-        watch=report_to(context.progress, context.check_cancelled),
+        watch=report_to(context.progress, context.check_cancelled, shown),
     )

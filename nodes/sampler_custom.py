@@ -48,6 +48,7 @@ def sampler_custom(
     context: Context,
 ) -> Sampled:
     """Sample with a chosen sampler over chosen noise levels."""
+    from graphengine.diffusion.previews import preview_to
     from graphengine.diffusion.sampling import report_to, sample_custom
 
     result = sample_custom(
@@ -58,7 +59,9 @@ def sampler_custom(
         sigmas,
         latent_image,
         sampler_seed=noise_seed,
-        watch=report_to(context.progress, context.check_cancelled),
+        watch=report_to(
+            context.progress, context.check_cancelled, preview_to(model, context.preview)
+        ),
     )
     return Sampled(result.output, result.denoised)
 
@@ -74,9 +77,11 @@ def sampler_custom_advanced(
     context: Context,
 ) -> Sampled:
     """Sample with chosen noise, guidance, sampler and noise levels."""
+    from graphengine.diffusion.previews import preview_to
     from graphengine.diffusion.sampling import report_to, sample_custom
 
-    watch = report_to(context.progress, context.check_cancelled)
+    shown = preview_to(guider.model, context.preview)
+    watch = report_to(context.progress, context.check_cancelled, shown)
     result = sample_custom(
         context.models, guider, noise, sampler, sigmas, latent_image, watch=watch
     )
