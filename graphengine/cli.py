@@ -1,4 +1,4 @@
-"""The command line: ``graphengine run``, ``validate`` and ``nodes``. Only here is printed.
+"""The command line: ``graphengine run``, ``serve``, ``validate``, ``nodes``. Only here is printed.
 
 What is heavy is imported inside the commands, so that checking a workflow takes half a second.
 """
@@ -59,6 +59,7 @@ Language = Annotated[
     typer.Option("--language", help="Language of messages.  [default: from LC_ALL or LANG]"),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
+Folder = Annotated[Path | None, typer.Option(metavar="DIR")]
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,87 @@ def run(
         settings = load_settings(output_directory=output)
         workflow = _load(file)
         raise typer.Exit(_run(settings, workflow, _changed(workflow, changes or []), out))
+
+
+@app.command(epilog=EPILOG)
+def serve(
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host",
+            "--listen",
+            help="Where to listen; an address that others can reach needs a token.  "
+            "[default: 127.0.0.1]",
+        ),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port; 0 takes a free one.  [default: 8188]")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(help="What clients must show; made where one is needed.")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The key.")] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A name the server is called by.")
+    ] = None,
+    enable_cors_header: Annotated[
+        str | None, typer.Option(metavar="ORIGIN", help="A page that may call the server.")
+    ] = None,
+    base_directory: Folder = None,
+    input_directory: Folder = None,
+    output_directory: Folder = None,
+    temp_directory: Folder = None,
+    user_directory: Folder = None,
+    models: Folder = None,
+    plugins: Annotated[list[Path] | None, typer.Option(metavar="DIR")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    cpu: Annotated[bool, typer.Option("--cpu", help="The same as --device cpu.")] = False,
+    cache_ram: Annotated[
+        int | None, typer.Option(metavar="BYTES", help="How much results may occupy in memory.")
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where jobs are kept.  [default: SQLite]")
+    ] = None,
+    on_restart: Annotated[
+        Literal["requeue", "interrupt"] | None,
+        typer.Option(help="What becomes of a job that was running.  [default: requeue]"),
+    ] = None,
+    max_upload_size: Annotated[
+        int | None, typer.Option(metavar="MB", help="The largest request.  [default: 100]")
+    ] = None,
+    language: Language = None,
+    debug: Debug = False,
+) -> None:
+    """Answer ComfyUI's clients over HTTP and WebSocket, until Ctrl-C or SIGTERM."""
+    with reporting(language, as_json=False, debug=debug) as out:
+        from graphengine.server.run import serve as serve_app
+        from graphengine.server.settings import ServerSettings
+        from graphengine.settings import load_settings_as
+
+        settings = load_settings_as(
+            ServerSettings,
+            host=host,
+            port=port,
+            token=token,
+            tls_certificate=tls_cert,
+            tls_key=tls_key,
+            allowed_hosts=allow_host or None,
+            cors_origin=enable_cors_header,
+            base_directory=base_directory,
+            input_directory=input_directory,
+            output_directory=output_directory,
+            temp_directory=temp_directory,
+            user_directory=user_directory,
+            models_directory=models,
+            plugin_directories=plugins or None,
+            device="cpu" if cpu else device,
+            cache_ram_bytes=cache_ram,
+            database_url=database,
+            on_restart=on_restart,
+            max_upload_mb=max_upload_size,
+        )
+        serve_app(settings, lambda url: typer.echo(out.text("cli_serving", url=url)))
 
 
 @app.command(epilog=EPILOG)

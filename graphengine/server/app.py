@@ -10,29 +10,32 @@ from aiohttp import web
 
 from graphengine.engine import Engine
 from graphengine.jobs import Jobs
-from graphengine.server import nodes, queue
+from graphengine.server import nodes, queue, view
 from graphengine.server.answers import errors_as_json
 from graphengine.server.listings import watched
 from graphengine.server.node_info import ObjectInfo
 from graphengine.server.parts import PARTS, Parts
+from graphengine.server.security import CORS_ORIGIN, add_headers, guards
 from graphengine.server.settings import ServerSettings
 from graphengine.server.socket import MAX_UPLOAD_BYTES, Hub
 from graphengine.store import Store
 from graphengine.worker import Worker
 
 STOP_TIMEOUT_S = 10.0
-TWICE = (queue.routes, nodes.routes)
+TWICE = (queue.routes, nodes.routes, view.routes)
 """These routes exist as they are and below /api."""
 
 
 def make_app(settings: ServerSettings) -> web.Application:
     """The application; raises what opening the store or loading plugins raises."""
     app = web.Application(
-        middlewares=[errors_as_json],
+        middlewares=[errors_as_json, *guards(settings)],
         client_max_size=settings.max_upload_bytes,
     )
     app[PARTS] = make_parts(settings)
     app[MAX_UPLOAD_BYTES] = settings.max_upload_bytes
+    app[CORS_ORIGIN] = settings.cors_origin
+    app.on_response_prepare.append(add_headers)
     for table in TWICE:
         app.add_routes(table)
         app.add_routes(_below_api(table))
