@@ -1,12 +1,8 @@
 """Write pictures to the output folder, or show them only."""
 
-import secrets
-import string
 from typing import Annotated
 
-from graphengine.api import Artifacts, Context, Help, Image, SavedFile, Text, node
-
-_PREVIEW_LETTERS = 5
+from graphengine.api import Artifacts, Context, Help, Image, Mask, SavedFile, Text, node
 
 
 @node("SaveImage", title="Save Image", category="image", search=("output", "png"))
@@ -35,17 +31,20 @@ def preview_image(
     images: Annotated[Image, Help("The pictures to show.")], context: Context
 ) -> Artifacts:
     """Show pictures without keeping them: they are written to the temporary folder."""
-    from graphengine.diffusion.saving import save_pictures
+    from graphengine.diffusion.saving import save_previews
 
-    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(_PREVIEW_LETTERS))
-    saved = save_pictures(
-        images,
-        context.folders.temp,
-        f"ComfyUI_temp_{letters}",
-        metadata=_metadata(context),
-        compress_level=1,
-    )
+    saved = save_previews(images, context.folders.temp, metadata=_metadata(context))
     return Artifacts(images=tuple(SavedFile(name, folder, "temp") for name, folder in saved))
+
+
+@node("MaskPreview", title="MaskPreview", category="mask", search=("show",))
+def preview_mask(
+    mask: Annotated[Mask, Help("The masks to show; white = masked.")], context: Context
+) -> Artifacts:
+    """Show masks as pictures without keeping them."""
+    from graphengine.diffusion.channels import mask_image
+
+    return preview_image(mask_image(mask), context)
 
 
 def _metadata(context: Context) -> dict[str, object]:

@@ -78,21 +78,24 @@ def save_png(
     for name, value in (metadata or {}).items():
         chunks.add_text(name, json.dumps(value))
     picture = to_pil(pixels)
-    try:
-        with _replacing(Path(path)) as file:
-            picture.save(file, format="PNG", pnginfo=chunks, compress_level=compress_level)
-    except OSError as error:
-        raise InputError("image_not_written", path=str(path), cause=error) from error
+    with whole_file(path) as file:
+        picture.save(file, format="PNG", pnginfo=chunks, compress_level=compress_level)
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of ``path`` when the block ends well, and vanishes otherwise."""
+def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of ``path`` when the block ends well, and vanishes otherwise.
+
+    Raises InputError for what the file system refuses.
+    """
+    path = Path(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         with part.open("wb") as file:
             yield file
         part.replace(path)
+    except OSError as error:
+        raise InputError("image_not_written", path=str(path), cause=error) from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import secrets
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +23,7 @@ _CLOCK = {
     "%minute%": "%M",
     "%second%": "%S",
 }
+_PREVIEW_LETTERS = 5
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,16 @@ def save_pictures(
         save_png(target.folder / name, pixels, metadata=metadata, compress_level=compress_level)
         saved.append((name, target.subfolder))
     return saved
+
+
+def save_previews(
+    image: Image, folder: Path, *, metadata: Mapping[str, Any] | None = None
+) -> list[tuple[str, str]]:
+    """Write a batch, quickly, under a name that nothing else has; as `save_pictures`."""
+    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(_PREVIEW_LETTERS))
+    return save_pictures(
+        image, folder, f"ComfyUI_temp_{letters}", metadata=metadata, compress_level=1
+    )
 
 
 def choose_target(
