@@ -43,6 +43,8 @@ from graphengine.parameters import (
 from graphengine.results import Block, Expand, Items, Lazy
 from graphengine.sockets import (
     Clip,
+    ClipVision,
+    ClipVisionOutput,
     Conditioning,
     ControlNet,
     Guider,
@@ -53,6 +55,7 @@ from graphengine.sockets import (
     Noise,
     Sampler,
     Sigmas,
+    StyleModel,
     Vae,
     socket,
 )
@@ -64,6 +67,8 @@ __all__ = [
     "Cancelled",
     "Choice",
     "Clip",
+    "ClipVision",
+    "ClipVisionOutput",
     "Conditioning",
     "Context",
     "ControlNet",
@@ -91,6 +96,7 @@ __all__ = [
     "SchedulerName",
     "Seed",
     "Sigmas",
+    "StyleModel",
     "Text",
     "Vae",
     "node",

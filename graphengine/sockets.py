@@ -307,6 +307,40 @@ class ControlApplication:
     end: float = 1.0
 
 
+# --- pictures as prompts ------------------------------------------------------------------------
+
+
+@socket("CLIP_VISION")
+@dataclass(frozen=True)
+class ClipVision:
+    """The picture half of a CLIP: turns pictures into the vectors that prompts live among."""
+
+    weights: Weights
+
+
+@socket("CLIP_VISION_OUTPUT")
+@dataclass(frozen=True, eq=False)
+class ClipVisionOutput:
+    """What a CLIP sees in pictures, float32.
+
+    ``image_embeds``: [B, P], projected to where texts are compared with pictures.
+    ``last_hidden_state``, ``penultimate_hidden_states``: [B, 1 + patches, D], behind the last
+    layer and the one before, without the final normalisation.
+    """
+
+    image_embeds: Tensor
+    last_hidden_state: Tensor
+    penultimate_hidden_states: Tensor
+
+
+@socket("STYLE_MODEL")
+@dataclass(frozen=True)
+class StyleModel:
+    """A network that turns what a CLIP sees in a picture into tokens of a prompt."""
+
+    weights: Weights
+
+
 # --- sampling ------------------------------------------------------------------------------------
 
 

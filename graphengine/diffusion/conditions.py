@@ -129,6 +129,7 @@ class Place:
     """What conditions are prepared for: the model, the latent's shape, the device.
 
     ``concat_of``: the further input channels that the network wants beside the noisy latent.
+    ``seed``: the sampler's, for what is random in a condition.
     """
 
     model: Model
@@ -140,6 +141,7 @@ class Place:
     context_width: int
     concat_of: Callable[[Condition], Tensor | None]
     open_control: OpenControl
+    seed: int = 0
 
 
 Group = tuple[PreparedCondition, ...]
@@ -177,6 +179,7 @@ def _prepared(condition: Condition, place: Place, *, negative: bool) -> Prepared
         height=height * 8,
         negative=negative,
         total=place.vector_width,
+        seed=place.seed,
     )
     box, weight = _box_and_weight(condition, place)
     concat = place.concat_of(condition)

@@ -61,7 +61,7 @@ def storage_dtype(weights: Weights) -> torch.dtype | None:
     ComfyUI keeps CLIP in float16 on every device and computes in float32; rounding alike is what
     makes equal seeds give equal pictures.
     """
-    return torch.float16 if weights.part == "clip" else None
+    return torch.float16 if weights.part in ("clip", "clip_vision") else None
 
 
 def memory_budget(device: torch.device) -> int:

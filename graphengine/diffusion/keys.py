@@ -243,11 +243,16 @@ def _openclip_sources(layout: TextLayout) -> Iterator[tuple[str, Source]]:
     for ours, theirs in _OPENCLIP_ENDS.items():
         yield ours, Source(theirs)
     yield "text_projection.weight", Source("text_projection", "transposed")
-    for i in range(layout.layers):
-        network, file = f"encoder.layers.{i}", f"transformer.resblocks.{i}"
+    yield from openclip_layers(layout.layers)
+
+
+def openclip_layers(layers: int, network: str = "") -> Iterator[tuple[str, Source]]:
+    """The transformer layers of transformers' CLIP, under a prefix, in a file of OpenCLIP's."""
+    for i in range(layers):
+        layer, file = f"{network}encoder.layers.{i}", f"transformer.resblocks.{i}"
         for ours, theirs in _OPENCLIP_LAYER.items():
-            yield f"{network}.{ours}", Source(f"{file}.{theirs}")
+            yield f"{layer}.{ours}", Source(f"{file}.{theirs}")
         for name, form in _JOINT_PROJECTIONS:
             for part in ("weight", "bias"):
                 source = Source(f"{file}.attn.in_proj_{part}", form)
-                yield f"{network}.self_attn.{name}.{part}", source
+                yield f"{layer}.self_attn.{name}.{part}", source

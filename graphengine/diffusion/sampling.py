@@ -266,6 +266,7 @@ class _Session:
             context_width=cast("Any", unet.config).cross_attention_dim,
             concat_of=lambda condition: further_channels(model, condition, latent, mask),
             open_control=control_opener(self.store, model, unet, tuple(latent.shape)),
+            seed=self.seed,
         )
         groups = prepare(guider.conditionings, place)
         for option in options:
