@@ -10,7 +10,7 @@ from aiohttp import web
 
 from graphengine.engine import Engine
 from graphengine.jobs import Jobs
-from graphengine.server import nodes, queue, view
+from graphengine.server import models, nodes, queue, system, userdata, view
 from graphengine.server.answers import errors_as_json
 from graphengine.server.listings import watched
 from graphengine.server.node_info import ObjectInfo
@@ -22,7 +22,14 @@ from graphengine.store import Store
 from graphengine.worker import Worker
 
 STOP_TIMEOUT_S = 10.0
-TWICE = (queue.routes, nodes.routes, view.routes)
+TWICE = (
+    queue.routes,
+    nodes.routes,
+    view.routes,
+    models.routes,
+    userdata.routes,
+    system.routes,
+)
 """These routes exist as they are and below /api."""
 
 
@@ -39,6 +46,7 @@ def make_app(settings: ServerSettings) -> web.Application:
     for table in TWICE:
         app.add_routes(table)
         app.add_routes(_below_api(table))
+    app.add_routes(system.internal_routes)
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_close_sockets)
     return app

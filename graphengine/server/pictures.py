@@ -43,6 +43,13 @@ def colours_only(path: Path) -> tuple[bytes, str]:
     return _encoded(_opened(path.read_bytes(), path.name).convert("RGB"), "PNG")
 
 
+def thumbnail(path: Path, side: int) -> tuple[bytes, str]:
+    """A picture that fits into a square, as WEBP."""
+    picture = _opened(path.read_bytes(), path.name).convert("RGB")
+    picture.thumbnail((side, side))
+    return _encoded(picture, "WEBP", quality=PREVIEW_QUALITY)
+
+
 def alpha_only(path: Path) -> tuple[bytes, str]:
     """A black picture with the alpha of another, opaque if it has none, as PNG."""
     import PIL.Image

@@ -1,0 +1,147 @@
+"""About the server itself: ComfyUI's routes, and what of them has nothing to say here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+from aiohttp import web
+
+from graphengine import __version__
+from graphengine.folders import MODEL_KINDS
+from graphengine.server.answers import Refusal, json_answer
+from graphengine.server.parts import parts_of
+from graphengine.server.socket import server_features
+from graphengine.server.view import KINDS
+
+routes = web.RouteTableDef()
+internal_routes = web.RouteTableDef()
+"""These exist as they are only."""
+SPOKEN_PROTOCOL = "0.3.64"
+"""The version of ComfyUI whose protocol this is; clients compare it."""
+_PAGE = """<!doctype html><meta charset="utf-8"><title>graphengine</title>
+<h1>graphengine {version}</h1>
+<p>The server is running. / サーバーは動作しています。</p>
+<p><a href="/api/v1/docs">API</a> · <a href="/queue">queue</a> · <a href="/history">history</a></p>
+"""
+
+
+@routes.get("/features")
+async def get_features(request: web.Request) -> web.Response:
+    """What this server can do."""
+    return json_answer(server_features(parts_of(request).settings.max_upload_bytes))
+
+
+@routes.get("/system_stats")
+async def get_system_stats(request: web.Request) -> web.Response:
+    """The machine, the versions and the devices; torch is not imported for it."""
+    total, free = memory_bytes()
+    system = {
+        "os": os.name,
+        "ram_total": total,
+        "ram_free": free,
+        "comfyui_version": SPOKEN_PROTOCOL,
+        "graphengine_version": __version__,
+        "required_frontend_version": "",
+        "installed_templates_version": "",
+        "required_templates_version": "",
+        "python_version": sys.version,
+        "pytorch_version": metadata.version("torch"),
+        "embedded_python": False,
+        "argv": sys.argv,
+        "platform": platform.platform(),
+    }
+    device = parts_of(request).settings.device
+    return json_answer({"system": system, "devices": await asyncio.to_thread(devices, device)})
+
+
+@routes.get("/extensions")
+async def get_extensions(_: web.Request) -> web.Response:
+    """Scripts for the editor that plugins bring: none yet."""
+    return json_answer([])
+
+
+@routes.get("/workflow_templates")
+async def get_templates(_: web.Request) -> web.Response:
+    """Example workflows that plugins bring: none yet."""
+    return json_answer({})
+
+
+@routes.get("/i18n")
+async def get_texts(request: web.Request) -> web.Response:
+    """The nodes' texts in Japanese, in the form of ComfyUI's translations."""
+    specs = parts_of(request).engine.registry.specs()
+    texts = {spec.id: spec.text("ja") for spec in specs if "ja" in spec.texts}
+    definitions = {
+        node_id: {
+            "display_name": text.title,
+            "description": text.description,
+            "inputs": {name: {"tooltip": help_} for name, help_ in text.inputs.items() if help_},
+        }
+        for node_id, text in texts.items()
+    }
+    return json_answer({"ja": {"nodeDefs": definitions}} if definitions else {})
+
+
+@internal_routes.get("/")
+async def get_root(request: web.Request) -> web.StreamResponse:
+    """The editor where it is built, else a page that says that the server runs."""
+    folder = parts_of(request).settings.web_directory
+    index = None if folder is None else folder / "index.html"
+    if index is not None and index.is_file():
+        return web.FileResponse(index, headers={"Cache-Control": "no-cache"})
+    return web.Response(text=_PAGE.format(version=__version__), content_type="text/html")
+
+
+@internal_routes.get("/internal/folder_paths")
+async def get_folder_paths(request: web.Request) -> web.Response:
+    """The folders of every kind of model."""
+    folders = parts_of(request).engine.folders
+    kinds = {kind: [str(root) for root in folders.roots(kind)] for kind in MODEL_KINDS}
+    return json_answer(kinds)
+
+
+@internal_routes.get("/internal/files/{kind}")
+async def get_files(request: web.Request) -> web.Response:
+    """The files of the input, output or temporary folder, newest first."""
+    kind = request.match_info["kind"]
+    if kind not in KINDS:
+        raise Refusal(400, "bad_file_name", f"There is no folder {kind!r}")
+    root = parts_of(request).engine.folders.roots(kind)[0]
+    files = [path for path in root.iterdir() if path.is_file()] if root.is_dir() else []
+    files.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return json_answer([path.name for path in files])
+
+
+def memory_bytes() -> tuple[int, int]:
+    """All of the machine's memory and what of it is free; zeros where it does not tell."""
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        return page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0, 0
+
+
+def devices(wanted: str) -> list[dict[str, Any]]:
+    """The device that is computed on; a GPU's memory is known once torch is in use."""
+    total, free = memory_bytes()
+    name, kind = wanted, "cpu" if wanted == "auto" else wanted
+    torch = sys.modules.get("torch")
+    if torch is not None and wanted in ("auto", "cuda") and torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        name, kind = torch.cuda.get_device_name(), "cuda"
+    return [
+        {
+            "name": name,
+            "type": kind,
+            "index": 0 if kind == "cuda" else None,
+            "vram_total": total,
+            "vram_free": free,
+            "torch_vram_total": total,
+            "torch_vram_free": free,
+        }
+    ]

@@ -1,0 +1,196 @@
+"""Nodes, models, the person's files and settings, the system: shapes that clients expect."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+
+import pytest
+
+from tests.server.client import Client
+from tests.server.conftest import Serve
+
+
+def test_a_node_is_described_in_comfyuis_shape(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        all_nodes = await client.get("/object_info")
+        one = await client.get("/object_info/Widgets")
+        assert one == {"Widgets": all_nodes["Widgets"]}
+        info = one["Widgets"]
+
+        required = info["input"]["required"]
+        assert required["text"] == ["STRING", {"multiline": True}]
+        assert required["strength"] == [
+            "FLOAT",
+            {"default": 0.5, "min": 0, "max": 1, "step": 0.1},
+        ]
+        assert required["method"] == [["euler", "heun"], {"default": "euler"}]
+        assert required["seed"][1]["control_after_generate"] is True
+        assert required["switch"] == ["BOOLEAN", {"default": False}]
+        assert info["input_order"]["required"] == list(required)
+        assert info["output"] == []
+        assert info["output_node"] is True
+        assert info["python_module"] == "custom_nodes.toys"
+        assert info["name"] == info["display_name"] == "Widgets"
+        number = all_nodes["Number"]
+        assert (number["output"], number["output_name"]) == (["INT"], ["INT"])
+        assert number["output_is_list"] == [False]
+        assert number["input"]["required"]["value"][1]["tooltip"] == "Which number."
+        assert all_nodes["SaveImage"]["python_module"] == "nodes"
+        assert await client.get("/object_info/NoSuchNode") == {}
+
+    serve(scenario)
+
+
+def test_files_that_come_and_go_are_seen(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        async def choices() -> list[str]:
+            info = (await client.get("/object_info"))["Widgets"]
+            return info["input"]["required"]["checkpoint"][0]
+
+        folder = client.base / "models" / "checkpoints"
+        before = await choices()
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "a.safetensors").touch()
+        assert set(await choices()) == {*before, "deep/a.safetensors"}
+        assert "deep/a.safetensors" in await client.get("/models/checkpoints")
+        (folder / "deep" / "a.safetensors").unlink()
+        assert await choices() == before
+
+    serve(scenario)
+
+
+def test_models_are_listed_with_what_they_say_of_themselves(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        folder = client.base / "models" / "loras"
+        folder.mkdir()
+        header = json.dumps({"__metadata__": {"made": "by us"}}).encode()
+        (folder / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+        (folder / "b.safetensors").write_bytes(struct.pack("<Q", 2**60) + b"{}")
+        (client.base / "models" / "embeddings").mkdir()
+        (client.base / "models" / "embeddings" / "cat.pt").touch()
+
+        assert "loras" in await client.get("/models")
+        assert await client.get("/models/loras") == ["a.safetensors", "b.safetensors"]
+        assert await client.get("/embeddings") == ["cat"]
+        metadata = "/view_metadata/loras?filename="
+        assert await client.get(f"{metadata}a.safetensors") == {"made": "by us"}
+        for path in (
+            "/models/nonsense",
+            f"{metadata}b.safetensors",
+            f"{metadata}../a",
+            f"{metadata}",
+            "/experiment/models/preview/loras/0/a.safetensors",
+        ):
+            await client.get(path, status=404)
+        files = await client.get("/experiment/models/loras")
+        assert (files[0]["name"], files[0]["pathIndex"]) == ("a.safetensors", 0)
+        folders = await client.get("/experiment/models")
+        assert {"name": "loras", "folders": [str(folder)]} in folders
+
+    serve(scenario)
+
+
+def test_a_file_of_the_person_is_written_read_moved_and_deleted(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        path = "/userdata/workflows%2Fmine.json"
+        answer = await client.response("POST", path, data=b'{"a": 1}')
+        assert await answer.json() == "workflows/mine.json"
+        assert await client.get(path) == {"a": 1}
+        saved = client.base / "user" / "default" / "workflows" / "mine.json"
+        assert saved.read_bytes() == b'{"a": 1}'
+
+        again = await client.response("POST", f"{path}?overwrite=false", data=b"x")
+        assert again.status == 409
+        info = await (await client.response("POST", f"{path}?full_info=true", data=b"{}")).json()
+        assert (info["path"], info["size"]) == ("workflows/mine.json", 2)
+
+        moved = await client.response("POST", f"{path}/move/workflows%2Fother.json")
+        assert await moved.json() == "workflows/other.json"
+        assert await client.get("/userdata?dir=workflows") == ["other.json"]
+        split = await client.get("/userdata?dir=workflows&recurse=true&split=true")
+        assert split == [["other.json", "other.json"]]
+        entries = await client.get("/v2/userdata")
+        assert [(e["name"], e["type"]) for e in entries] == [("workflows", "directory")]
+
+        await client.delete("/userdata/workflows%2Fother.json", status=204)
+        await client.get("/userdata/workflows%2Fother.json", status=404)
+        await client.get("/userdata?dir=nothing", status=404)
+        await client.get("/userdata", status=400)
+
+    serve(scenario)
+
+
+def test_a_file_that_somebody_else_changed_is_not_overwritten(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        path = "/userdata/a.json"
+        written = await client.response("POST", path, data=b"1")
+        etag = written.headers["ETag"]
+        assert (await client.response("GET", path)).headers["ETag"] == etag
+        os.utime(client.base / "user" / "default" / "a.json", ns=(1, 1))
+        answer = await client.response("POST", path, data=b"2", headers={"If-Match": etag})
+
+        assert answer.status == 412
+        assert await client.get(path) == b"1" or await client.get(path) == 1
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize("name", ["..%2Fx", "..%2F..%2Fx", "a%2F..%2F..%2Fx", "%00"])
+def test_no_name_leaves_the_persons_folder(serve: Serve, name: str) -> None:
+    async def scenario(client: Client) -> None:
+        (client.base / "user" / "x").write_text("secret")
+        for method in ("GET", "POST", "DELETE"):
+            answer = await client.response(method, f"/userdata/{name}", data=b"evil")
+            assert answer.status in (403, 404, 405)
+        assert (client.base / "user" / "x").read_text() == "secret"
+
+    serve(scenario)
+
+
+def test_html_of_the_person_is_not_run(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        await client.response("POST", "/userdata/a.html", data=b"<script>")
+        answer = await client.response("GET", "/userdata/a.html")
+
+        assert answer.content_type == "application/octet-stream"
+
+    serve(scenario)
+
+
+def test_settings_are_merged_and_outlive_the_server(serve: Serve) -> None:
+    async def before(client: Client) -> None:
+        assert await client.get("/settings") == {}
+        await client.post("/settings", {"a": 1, "b": {"c": "日本語"}})
+        await client.post("/settings/a", 2)
+        await client.post("/settings", [], status=400)
+
+    async def after(client: Client) -> None:
+        assert await client.get("/settings") == {"a": 2, "b": {"c": "日本語"}}
+        assert await client.get("/settings/a") == 2
+        assert await client.get("/settings/none") is None
+        assert await client.get("/users") == {"storage": "server", "migrated": True}
+        await client.post("/users", {"username": "x"}, status=400)
+
+    serve(before)
+    serve(after)
+
+
+def test_the_server_tells_about_itself(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        stats = await client.get("/system_stats")
+        assert stats["system"]["ram_total"] > 0
+        assert {"name", "type", "index", "vram_total", "vram_free"} <= set(stats["devices"][0])
+        assert (await client.get("/features"))["supports_preview_metadata"] is True
+        assert await client.get("/extensions") == []
+        assert await client.get("/workflow_templates") == {}
+        japanese = (await client.get("/i18n"))["ja"]["nodeDefs"]
+        assert japanese["SaveImage"]["display_name"]
+        assert b"graphengine" in await client.get("/")
+        assert "loras" in await client.get("/internal/folder_paths")
+        (client.base / "output" / "a.txt").touch()
+        assert await client.get("/internal/files/output") == ["a.txt"]
+        await client.get("/internal/files/user", status=400)
+
+    serve(scenario)
