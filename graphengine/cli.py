@@ -1,4 +1,4 @@
-"""The command line: ``graphengine run``, ``serve``, ``validate``, ``nodes``. Only here is printed.
+"""The command line: ``graphengine run``, ``serve``, ``convert``, … Only here is printed.
 
 What is heavy is imported inside the commands, so that checking a workflow takes half a second.
 """
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from graphengine.events import Event
     from graphengine.folders import Folders
     from graphengine.graph import Graph
+    from graphengine.opening import Opened
     from graphengine.registry import LoadFailure, Registry
     from graphengine.settings import Settings
     from graphengine.workflow import Workflow
@@ -52,7 +53,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-WorkflowFile = Annotated[str, typer.Argument(metavar="FILE", help="A workflow; - reads stdin.")]
+WorkflowFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="A workflow: JSON of any kind, or a picture that carries one; - reads stdin.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Language = Annotated[
     Literal["en", "ja"] | None,
@@ -103,8 +110,7 @@ def run(
         from graphengine.settings import load_settings
 
         settings = load_settings(output_directory=output)
-        workflow = _load(file)
-        raise typer.Exit(_run(settings, workflow, _changed(workflow, changes or []), out))
+        raise typer.Exit(_run(settings, file, changes or [], out))
 
 
 @app.command(epilog=EPILOG)
@@ -212,6 +218,34 @@ def validate(
 
 
 @app.command(epilog=EPILOG)
+def convert(
+    file: WorkflowFile,
+    to: Annotated[
+        Literal["api", "ui", "native"],
+        typer.Option(
+            help="api: what runs; ui: for ComfyUI's editor; native: graphengine's own format."
+        ),
+    ] = "api",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT", help="Where to.  [default: stdout]"),
+    ] = None,
+    language: Language = None,
+    debug: Debug = False,
+) -> None:
+    """Turn a saved workflow, or what a picture carries, into another format.
+
+    What had to be changed on the way is printed to stderr, item by item.
+    """
+    with reporting(language, as_json=False, debug=debug) as out:
+        from graphengine.settings import load_settings
+
+        opened = _open(file, _registry(load_settings(), out))
+        _print_problems(opened.changes, out)
+        _write(_converted(opened, to), output)
+
+
+@app.command(epilog=EPILOG)
 def nodes(
     name: Annotated[
         str | None, typer.Argument(metavar="[NODE]", help="Show all about this node.")
@@ -288,12 +322,16 @@ def reporting(language: str | None, as_json: bool, debug: bool) -> Iterator[Outp
 # --- run -----------------------------------------------------------------------------------------
 
 
-def _run(settings: Settings, saved: Workflow, workflow: Workflow, out: Output) -> int:
+def _run(settings: Settings, file: str, changes: Iterable[str], out: Output) -> int:
     from graphengine.context import CancelFlag
     from graphengine.engine import Engine
 
     engine = Engine.open(settings)
     _print_failures(engine.registry.failures, out)
+    opened = _open(file, engine.registry)
+    _print_problems(opened.changes, out)
+    saved = opened.workflow
+    workflow = _changed(saved, changes)
     graph = engine.build(workflow)
     _refuse_new_inputs(saved, graph.problems)
     _print_problems(graph.problems, out)
@@ -366,10 +404,32 @@ def _print_result(result: RunResult, out: Output) -> None:
 # --- reading what is asked ------------------------------------------------------------------------
 
 
-def _load(file: str) -> Workflow:
-    from graphengine.workflow import load_workflow, read_workflow
+def _open(file: str, registry: Registry) -> Opened:
+    from graphengine.comfy.layouts import Layouts
+    from graphengine.opening import open_content, open_file
 
-    return read_workflow(sys.stdin.buffer.read(), "stdin") if file == "-" else load_workflow(file)
+    layouts = Layouts(registry)
+    if file == "-":
+        return open_content(sys.stdin.buffer.read(), "stdin", layouts)
+    return open_file(file, layouts)
+
+
+def _converted(opened: Opened, to: str) -> str:
+    if to == "native":
+        return opened.native()
+    document = opened.api() if to == "api" else opened.ui()
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise GraphEngineError("cannot_write", path=str(output), reason=reason) from error
 
 
 def _changed(workflow: Workflow, changes: Iterable[str]) -> Workflow:
@@ -418,7 +478,8 @@ def _problems(file: str, registry: Registry, folders: Folders) -> tuple[Problem,
     from graphengine.graph import check_graph
 
     try:
-        return check_graph(_load(file), registry, folders)[1]
+        opened = _open(file, registry)
+        return (*check_graph(opened.workflow, registry, folders)[1], *opened.changes)
     except ProblemsFound as error:
         return error.problems
     except GraphEngineError as error:

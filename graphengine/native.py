@@ -31,6 +31,7 @@ from graphengine.shown import shown
 FORMAT = "graphengine workflow"
 VERSION = 1
 LINE = 100
+DEEPEST = 80
 MOST_SHOWN = 20
 
 _SPREAD = ("nodes", "subgraphs")
@@ -173,8 +174,9 @@ def _migrated(data: Mapping[str, Any]) -> Any:
     if isinstance(version, int) and version > VERSION:
         raise GraphEngineError("native_too_new", got=version, known=VERSION)
     migrated = dict(data)
-    while migrated.get("version") in MIGRATIONS:
-        migrated = MIGRATIONS[migrated["version"]](migrated)
+    while isinstance(version, int) and version in MIGRATIONS:
+        migrated = MIGRATIONS[version](migrated)
+        version = migrated.get("version")
     return migrated
 
 
@@ -313,7 +315,9 @@ def _lines(value: Any, indent: str, *, on_one_line: bool = False) -> Iterator[st
     ``on_one_line``: an object among others of its kind (a link, a slot) takes one if it fits.
     """
     deeper = indent + "  "
-    if isinstance(value, Mapping) and value and not (on_one_line and _fits(value, indent)):
+    if on_one_line or len(indent) > DEEPEST:
+        on_one_line = len(indent) > DEEPEST or _fits(value, indent)
+    if isinstance(value, Mapping) and value and not on_one_line:
         yield "{\n"
         for place, (name, item) in enumerate(value.items()):
             yield f"{deeper}{json.dumps(name, ensure_ascii=False)}: "
@@ -338,5 +342,5 @@ def _item_lines(value: Any, indent: str, spread: bool) -> Iterator[str]:
     yield indent + "]"
 
 
-def _fits(value: Mapping[str, Any], indent: str) -> bool:
+def _fits(value: Any, indent: str) -> bool:
     return len(indent) + len(json.dumps(value, ensure_ascii=False)) <= LINE

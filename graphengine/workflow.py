@@ -94,6 +94,13 @@ def parse_api(data: Any, *, allow_objects: bool = False) -> Workflow:
     return Workflow(nodes)
 
 
+def duplicates_refused(text: JsonText) -> None:
+    """Raises ProblemsFound if the JSON of an API-format workflow gives a name twice."""
+    if text.duplicates:
+        problems = tuple(_duplicate_problem(text.data, twice) for twice in text.duplicates)
+        raise ProblemsFound(problems)
+
+
 def to_api(workflow: Workflow) -> dict[str, Any]:
     """The workflow as API-format JSON; lists that are values are wrapped in ``__value__``."""
     return {node.id: _node_to_api(node) for node in workflow.nodes.values()}
@@ -115,9 +122,7 @@ def is_link_list(value: Any) -> bool:
 
 
 def _of_json(text: JsonText) -> Workflow:
-    if text.duplicates:
-        problems = tuple(_duplicate_problem(text.data, twice) for twice in text.duplicates)
-        raise ProblemsFound(problems)
+    duplicates_refused(text)
     return parse_api(text.data)
 
 

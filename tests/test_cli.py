@@ -208,7 +208,7 @@ def test_validate_as_json_is_one_document(base: Path) -> None:
         (b"{1: 2}", "line 1, column 2"),
         (b"\xff\xfe\xff", "not a text file"),
         (b"[1, 2]", "JSON object"),
-        (b'{"nodes": [], "links": []}', "API format"),
+        (b'{"nodes": [], "links": []}', "saves or shows"),
     ],
 )
 def test_a_file_that_is_no_workflow_is_explained(

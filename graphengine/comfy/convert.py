@@ -39,7 +39,7 @@ from graphengine.comfy.widget_values import UPLOADS
 from graphengine.errors import GraphEngineError, Problem
 from graphengine.shown import shown
 from graphengine.sockets import ANY, accepts
-from graphengine.workflow import Link, Workflow, WorkflowNode
+from graphengine.workflow import Link, Workflow, WorkflowNode, links_of
 
 REROUTES = ("Reroute", "Reroute (rgthree)")
 PRIMITIVE = "PrimitiveNode"
@@ -123,8 +123,12 @@ class _Flattening:
     # --- one node ---
 
     def node(self, scope: Scope, node: CanvasNode) -> WorkflowNode:
-        """The node with its values, and what each of its links leads to."""
+        """The node with its values, and what each of its links leads to.
+
+        Several linked slots of one name are the links of a list input.
+        """
         inputs = self._values(scope, node)
+        linked: set[str] = set()
         for place, slot in enumerate(node.inputs):
             if slot.link is None:
                 continue
@@ -132,7 +136,9 @@ class _Flattening:
             if isinstance(found, Literal):
                 inputs[slot.name] = found.value
             elif isinstance(found, Link):
-                inputs[slot.name] = found
+                before = links_of(inputs[slot.name]) if slot.name in linked else ()
+                inputs[slot.name] = (*before, found) if before else found
+                linked.add(slot.name)
             elif not found.keeps:
                 inputs.pop(slot.name, None)
             if isinstance(found, Nothing) and not self._leads(scope, slot):
