@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphengine.events import Artifacts
 from graphengine.fingerprint import Key
@@ -51,7 +51,7 @@ class Storage:
     on_device: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class _Held:
     """How many entries hold a piece of memory."""
 
@@ -59,8 +59,7 @@ class _Held:
     count: int = 0
 
 
-@dataclass
-class _Kept:
+class _Kept(NamedTuple):
     entry: Entry
     storages: tuple[Storage, ...]
     plain_bytes: int
@@ -68,11 +67,15 @@ class _Kept:
 
 @dataclass
 class Cache:
-    """Results by key. Thread-safe; ``host_bytes`` and ``device_bytes`` are its budgets."""
+    """Results by key. Thread-safe; ``host_bytes`` and ``device_bytes`` are its budgets.
+
+    ``_kept`` and ``_on_device`` (those that hold memory of a device) are in the order of use.
+    """
 
     host_bytes: int = 4 * GIB
     device_bytes: int = 2 * GIB
     _kept: OrderedDict[Key, _Kept] = field(default_factory=OrderedDict)
+    _on_device: OrderedDict[Key, None] = field(default_factory=OrderedDict)
     _held: dict[tuple[str, int], _Held] = field(default_factory=dict)
     _pulled: OrderedDict[Key, tuple[str, ...]] = field(default_factory=OrderedDict)
     _host_used: int = 0
@@ -91,6 +94,8 @@ class Cache:
                 return None
             self._hits += 1
             self._kept.move_to_end(key)
+            if key in self._on_device:
+                self._on_device.move_to_end(key)
             return kept.entry
 
     def __contains__(self, key: Key) -> bool:
@@ -105,18 +110,24 @@ class Cache:
         storages, plain_bytes = measure(entry)
         with self._lock:
             self._drop(key)
+            if self._is_too_large(storages, plain_bytes):
+                return
             self._kept[key] = _Kept(entry, storages, plain_bytes)
             self._host_used += plain_bytes
             for storage in storages:
                 self._hold(storage)
-            while self._kept and self._over_budget():
-                self._evictions += 1
-                self._drop(next(iter(self._kept)))
+                if storage.on_device:
+                    self._on_device[key] = None
+            while self._device_used > self.device_bytes:
+                self._evict(next(iter(self._on_device)))
+            while self._host_used > self.host_bytes:
+                self._evict(next(iter(self._kept)))
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._kept.clear()
+            self._on_device.clear()
             self._held.clear()
             self._pulled.clear()
             self._host_used = self._device_used = 0
@@ -135,17 +146,24 @@ class Cache:
 
     def statistics(self) -> CacheStatistics:
         """What it holds now and how it served since it was made."""
-        return CacheStatistics(
-            entries=len(self._kept),
-            host_bytes=self._host_used,
-            device_bytes=self._device_used,
-            hits=self._hits,
-            misses=self._misses,
-            evictions=self._evictions,
-        )
+        with self._lock:
+            return CacheStatistics(
+                entries=len(self._kept),
+                host_bytes=self._host_used,
+                device_bytes=self._device_used,
+                hits=self._hits,
+                misses=self._misses,
+                evictions=self._evictions,
+            )
 
-    def _over_budget(self) -> bool:
-        return self._host_used > self.host_bytes or self._device_used > self.device_bytes
+    def _is_too_large(self, storages: tuple[Storage, ...], plain_bytes: int) -> bool:
+        on_device = sum(storage.size_bytes for storage in storages if storage.on_device)
+        on_host = sum(storage.size_bytes for storage in storages) - on_device + plain_bytes
+        return on_host > self.host_bytes or on_device > self.device_bytes
+
+    def _evict(self, key: Key) -> None:
+        self._evictions += 1
+        self._drop(key)
 
     def _hold(self, storage: Storage) -> None:
         held = self._held.setdefault(storage.identity, _Held(storage))
@@ -157,6 +175,7 @@ class Cache:
         kept = self._kept.pop(key, None)
         if kept is None:
             return
+        self._on_device.pop(key, None)
         self._host_used -= kept.plain_bytes
         for storage in kept.storages:
             held = self._held[storage.identity]
@@ -202,8 +221,10 @@ def _storage(value: Any) -> Storage | None:
     get_storage = getattr(value, "untyped_storage", None)
     if get_storage is not None:
         memory = get_storage()
-        on_device = value.device.type not in ("cpu", "meta")
-        return Storage((str(value.device), memory.data_ptr()), memory.nbytes(), on_device)
+        kind = value.device.type
+        size_bytes = 0 if kind == "meta" else memory.nbytes()
+        on_device = kind not in ("cpu", "meta")
+        return Storage((str(value.device), memory.data_ptr()), size_bytes, on_device)
     interface = getattr(value, "__array_interface__", None)
     if isinstance(interface, dict) and hasattr(value, "nbytes"):
         return Storage(("array", interface["data"][0]), int(value.nbytes))

@@ -6,9 +6,8 @@ lists repeat their last item; ``Items`` inputs get everything in one call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from graphengine import sockets
 from graphengine.errors import GraphEngineError, InputError
@@ -26,21 +25,40 @@ class WrongResult(GraphEngineError):
     """A body returned something else than its annotation says."""
 
 
-@dataclass(frozen=True)
-class Called:
-    """What one call gave: outputs in order, or a piece of graph, and what it showed."""
+class Called(NamedTuple):
+    """What one call gave: outputs in order, or a piece of graph, and what it showed.
+
+    ``blocked``: the block that kept it from being made.
+    """
 
     outputs: tuple[Any, ...] = ()
     artifacts: Artifacts | None = None
     expand: Expand | None = None
+    blocked: Block | None = None
+
+
+def blocked_call(node: GraphNode, block: Block) -> Called:
+    """A call that was not made: a block on every output."""
+    return Called((block,) * len(node.spec.outputs), blocked=block)
+
+
+def of_every_call(node: GraphNode, inputs: Arguments) -> Arguments:
+    """The inputs that all calls of a node get, so those that are not mapped over items."""
+    items_names = node.spec.items_names
+    return {
+        name: value
+        for name, value in inputs.items()
+        if type(value) is not Items or name in items_names
+    }
 
 
 def blocked_by(arguments: Mapping[str, Any]) -> Block | None:
     """The first `Block` among one call's arguments, also inside a list of items."""
     for value in arguments.values():
-        if isinstance(value, Block):
-            return value
-        if isinstance(value, Items | list):
+        kind = type(value)
+        if kind is Block:
+            return value  # type: ignore[no-any-return]  # narrowed by its exact type
+        if kind is Items or kind is list:
             for item in value:
                 if isinstance(item, Block):
                     return item
@@ -52,18 +70,16 @@ def plan_calls(node: GraphNode, inputs: Arguments) -> tuple[tuple[Arguments, ...
 
     Raises InputError(mapping_empty) if one input has no items while another has some.
     """
-    declared = node.spec.input
+    items_names = node.spec.items_names
     mapped = {
         name: value
         for name, value in inputs.items()
-        if isinstance(value, Items) and not (name in declared and declared[name].items)
+        if type(value) is Items and name not in items_names
     }
-    arguments = {
-        name: Items((value,))
-        if name in declared and declared[name].items and not isinstance(value, Items)
-        else value
-        for name, value in inputs.items()
-    }
+    arguments = dict(inputs)
+    for name in items_names:
+        if name in inputs and not isinstance(inputs[name], Items):
+            arguments[name] = Items((inputs[name],))
     if not mapped:
         return (arguments,), False
     count = max(len(items) for items in mapped.values())
@@ -105,7 +121,9 @@ def read_result(node: GraphNode, result: Any) -> Called:
     if isinstance(result, Expand):
         return Called(expand=result)
     if isinstance(result, Outputs):
-        return Called(result.values, result.artifacts, result.expand)
+        if result.expand is None and len(result.values) != len(spec.outputs):
+            raise _wrong_count(node, len(spec.outputs), result.values)
+        return Called(tuple(result.values), result.artifacts, result.expand)
     if spec.artifacts_field == "":
         if not isinstance(result, Artifacts):
             raise _wrong_result(node, "Artifacts", result)
@@ -116,7 +134,8 @@ def read_result(node: GraphNode, result: Any) -> Called:
     else:
         outputs, artifacts = _fields(node, result)
     for output, value in zip(spec.outputs, outputs, strict=True):
-        _check_type(node, output, value)
+        if type(value) not in _PLAIN or _PLAIN[type(value)] != output.type:
+            _check_type(node, output, value)
     return Called(outputs, artifacts)
 
 
@@ -130,19 +149,24 @@ def join_outputs(
         if output.items:
             joined.append(Items(item for value in values for item in _items_of(value)))
         elif mapped:
-            joined.append(Items(values))
+            joined.append(Items(item for value in values for item in _flat(value)))
         else:
             joined.append(values[0])
     return tuple(joined)
 
 
-def join_artifacts(calls: tuple[Called, ...]) -> Artifacts | None:
-    """What all calls showed, in their order."""
+def join_artifacts(shown: Iterable[Artifacts | None]) -> Artifacts | None:
+    """All that was shown, in its order; None if nothing was."""
     joined: Artifacts | None = None
-    for call in calls:
-        if call.artifacts is not None:
-            joined = call.artifacts if joined is None else joined.joined(call.artifacts)
+    for each in shown:
+        if each is not None:
+            joined = each if joined is None else joined.joined(each)
     return joined
+
+
+def _flat(value: Any) -> tuple[Any, ...]:
+    """One value, or the items that a piece of graph gave in its place."""
+    return value if isinstance(value, Items) else (value,)
 
 
 def _items_of(value: Any) -> tuple[Any, ...]:
@@ -154,7 +178,7 @@ def _fields(node: GraphNode, result: Any) -> tuple[tuple[Any, ...], Artifacts | 
     names = getattr(result, "_fields", None)
     wanted = len(spec.outputs) + (spec.artifacts_field is not None)
     if not isinstance(result, tuple) or len(result) != wanted:
-        raise _wrong_result(node, f"{wanted} values ({_named(spec)})", result)
+        raise _wrong_count(node, wanted, result)
     if spec.artifacts_field is None:
         return tuple(result), None
     if names is None:
@@ -166,7 +190,7 @@ def _fields(node: GraphNode, result: Any) -> tuple[tuple[Any, ...], Artifacts | 
 
 
 def _check_type(node: GraphNode, output: OutputSpec, value: Any) -> None:
-    if output.type in _LOOSE or value is None or isinstance(value, Block):
+    if output.type in _LOOSE or isinstance(value, Block) or (value is None and output.optional):
         return
     items = _items_of(value) if output.items else (value,)
     for item in items:
@@ -183,6 +207,10 @@ def _check_type(node: GraphNode, output: OutputSpec, value: Any) -> None:
                 expected=output.type,
                 got=got or type(item).__name__,
             )
+
+
+def _wrong_count(node: GraphNode, wanted: int, result: Any) -> WrongResult:
+    return _wrong_result(node, f"{wanted} values ({_named(node.spec)})", result)
 
 
 def _wrong_result(node: GraphNode, expected: str, result: Any) -> WrongResult:

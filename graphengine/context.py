@@ -6,6 +6,7 @@ A node gets one by naming a parameter of type `Context`; it is not a socket.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,11 +21,18 @@ if TYPE_CHECKING:
     from graphengine.diffusion.residency import ModelStore
 
 
-class CancelFlag:
-    """Set from any thread to stop a run; looked at before each node and at each progress."""
+_LOOKED_AT_S = 0.05
 
-    def __init__(self) -> None:
+
+class CancelFlag:
+    """Set from any thread to stop a run; looked at before each node and at each progress.
+
+    With a ``parent`` it counts as set when either is.
+    """
+
+    def __init__(self, parent: CancelFlag | None = None) -> None:
         self._event = threading.Event()
+        self._parent = parent
 
     def set(self) -> None:
         """Ask the run to stop."""
@@ -32,11 +40,16 @@ class CancelFlag:
 
     def is_set(self) -> bool:
         """Whether somebody asked."""
-        return self._event.is_set()
+        return self._event.is_set() or (self._parent is not None and self._parent.is_set())
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until somebody asks, at most ``timeout_s``; whether somebody did."""
-        return self._event.wait(timeout_s)
+        if self._parent is None:
+            return self._event.wait(timeout_s)
+        until = time.monotonic() + timeout_s
+        while not self.is_set() and (left := until - time.monotonic()) > 0:
+            self._event.wait(min(left, _LOOKED_AT_S))
+        return self.is_set()
 
 
 @dataclass(frozen=True)
@@ -88,9 +101,9 @@ class Context:
         self.check_cancelled()
         self.run.emit(NodeProgress(self.node_id, value, total))
 
-    def preview(self, image: Any) -> None:
-        """Show a picture (a PIL image) of what is being made."""
-        self.run.emit(NodePreview(self.node_id, image))
+    def preview(self, make: Callable[[], Any]) -> None:
+        """Show a picture of what is being made; ``make`` gives a PIL image if anybody looks."""
+        self.run.emit(NodePreview(self.node_id, make))
 
     def warn(self, warning: GraphEngineError) -> None:
         """Tell the person something that does not stop the run."""

@@ -16,6 +16,13 @@ def describe_inputs(inputs: Mapping[str, Any]) -> dict[str, str]:
 
 def describe_value(value: Any, depth: int = 2) -> str:
     """``Latent(samples=[1, 4, 64, 64] float32 -3.1 … 2.9, noise_mask=None)``."""
+    try:
+        return _described(value, depth)
+    except Exception:  # a plugin's own type may fail in any way, also while it is shown
+        return type(value).__name__
+
+
+def _described(value: Any, depth: int) -> str:
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return _tensor(value)
     if is_dataclass(value) and not isinstance(value, type):
@@ -29,6 +36,8 @@ def describe_value(value: Any, depth: int = 2) -> str:
     if isinstance(value, list | tuple):
         shown = ", ".join(describe_value(item, max(depth - 1, 0)) for item in value[:3])
         return f"[{shown}, … {len(value)} items]" if len(value) > 3 else f"[{shown}]"
+    if isinstance(value, str | bytes):
+        return _cut(repr(value[: _LONGEST_TEXT + 1]))
     return _cut(repr(value))
 
 

@@ -95,7 +95,7 @@ class Engine:
     cache: Cache = field(default_factory=Cache)
     make_models: Callable[[], ModelStore] | None = None
     _models: ModelStore | None = None
-    _traces: dict[str, Trace] = field(default_factory=dict)
+    _traces: Mapping[str, Trace] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -161,10 +161,10 @@ class Engine:
             make_prompt=lambda: executed_prompt(graph, workflow),
             pnginfo={**saved, **(pnginfo or {})},
         )
-        before = dict(self._traces)
+        before = self._traces
         plan = make_plan(graph, targets)
         outcome = Run(graph, plan, self.cache, surroundings, self.registry).execute()
-        self._traces.update(outcome.traces)
+        self._traces = _remembered(graph, outcome, before)
         return RunResult(
             outcome.status,
             outcome.outputs,
@@ -191,7 +191,24 @@ class Engine:
 def _reason(node_id: str, outcome: Outcome, before: Mapping[str, Trace]) -> Reason:
     if node_id in outcome.ran:
         return explain(outcome.traces.get(node_id), before.get(node_id))
+    if node_id in outcome.open:
+        return Reason("unknown_yet")
+    if node_id in outcome.blocked:
+        return Reason("blocked")
     return Reason("cached" if node_id in outcome.cached else "not_needed")
+
+
+def _remembered(graph: Graph, outcome: Outcome, before: Mapping[str, Trace]) -> Mapping[str, Trace]:
+    """What decided the keys of a workflow's nodes when they last ran or did not have to."""
+    settled = outcome.traces
+    if outcome.status != "done":
+        settled = {
+            node_id: trace
+            for node_id, trace in outcome.traces.items()
+            if node_id in outcome.ran or node_id in outcome.cached
+        }
+    known = {**before, **settled}
+    return {node_id: known[node_id] for node_id in graph.nodes if node_id in known}
 
 
 def _ignore(event: Event) -> None:

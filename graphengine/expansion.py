@@ -72,11 +72,12 @@ def expand(
             pieces[piece.id] = piece
         outputs.append(tuple(_renamed(value, rename) for value in _outputs_of(call)))
     nodes = _built(node, pieces, build_piece)
+    for each in outputs:
+        _check_outputs(node, each, nodes, existing)
     linked = [value.node for each in outputs for value in each if isinstance(value, Link)]
     sinks = [node_id for node_id, piece in nodes.items() if piece.spec.sink]
-    return Expansion(
-        nodes, tuple(outputs), mapped, join_artifacts(done), tuple(dict.fromkeys(linked + sinks))
-    )
+    shown = join_artifacts(call.artifacts for call in done)
+    return Expansion(nodes, tuple(outputs), mapped, shown, tuple(dict.fromkeys(linked + sinks)))
 
 
 def find_cycle(dependents: Mapping[str, list[str]], waiting: set[str]) -> list[str]:
@@ -97,6 +98,36 @@ def find_cycle(dependents: Mapping[str, list[str]], waiting: set[str]) -> list[s
         path.append(source)
     circle = path[seen[source] :]
     return [source, *reversed(circle)]
+
+
+def _check_outputs(
+    node: GraphNode,
+    outputs: tuple[Any, ...],
+    nodes: Mapping[str, GraphNode],
+    existing: Mapping[str, GraphNode],
+) -> None:
+    """Raise GraphEngineError if outputs are missing, or linked to something that is not there."""
+    names = [output.name for output in node.spec.outputs]
+    if len(outputs) != len(names):
+        raise GraphEngineError(
+            "wrong_result",
+            title=node.title,
+            node_id=node.id,
+            expected=f"{len(names)} values ({', '.join(names)})",
+            got=f"{len(outputs)} values",
+        )
+    for name, value in zip(names, outputs, strict=True):
+        if isinstance(value, Link):
+            source = nodes.get(value.node) or existing.get(value.node)
+            if source is None or value.output >= len(source.spec.outputs):
+                raise GraphEngineError(
+                    "expansion_bad_output",
+                    title=node.title,
+                    node_id=node.id,
+                    output=name,
+                    source=f"#{value.node}",
+                    slot=value.output,
+                )
 
 
 def _outputs_of(call: Called) -> tuple[Any, ...]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import os
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from graphengine.folders import Folders
@@ -20,7 +20,7 @@ Key = bytes
 LinkKeys = tuple[tuple[str, Key, int], ...]
 """Per link: the input's name, the source's key, the output's index."""
 
-_SCALARS = (str, int, float, bool, type(None))
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 _KEY_BYTES = hashlib.sha256().digest_size
 _counter = itertools.count()
 _process = os.urandom(8).hex()
@@ -40,25 +40,25 @@ def base_key(
     sources: list[Key] = []
     try:
         for name, value in values.items():
-            text = repr(value) if type(value) in _SCALARS else _written(value)
+            text = repr(value) if type(value) in _SCALARS else written(value)
             parts.append(f"{name}={text}")
-    except TypeError:
+    except (TypeError, RecursionError):
         return unique_key()
     for name, key, output in links:
         if len(key) != _KEY_BYTES:
             return unique_key()
         parts.append(f"{name}:{output}")
         sources.append(key)
-    written = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(b"\0".join((written, *sources))).digest()
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(b"\0".join((text, *sources))).digest()
 
 
 def pulled_key(base: Key, pulled: LinkKeys) -> Key:
     """The key of a lazy node's results: its base and the links that its body asked for."""
     if any(is_unique(key) for _, key, _ in pulled) or is_unique(base):
         return unique_key()
-    written = "\0".join(f"{name}:{output}" for name, _, output in pulled).encode()
-    return hashlib.sha256(b"\0".join((base, written, *(key for _, key, _ in pulled)))).digest()
+    text = "\0".join(f"{name}:{output}" for name, _, output in pulled).encode()
+    return hashlib.sha256(b"\0".join((base, text, *(key for _, key, _ in pulled)))).digest()
 
 
 def unique_key() -> Key:
@@ -74,7 +74,8 @@ def is_unique(key: Key) -> bool:
 def outside_state(spec: NodeSpec, values: Mapping[str, Any], folders: Folders) -> str:
     """What beside the inputs decides the result: files named by widgets, the node's fingerprint.
 
-    A fingerprint that raises never equals another, so the node runs.
+    A fingerprint that raises, cannot be written down or is not equal to itself (NaN) never equals
+    another, so the node runs.
     """
     if not spec.watched and spec.fingerprint is None:
         return ""
@@ -85,18 +86,22 @@ def outside_state(spec: NodeSpec, values: Mapping[str, Any], folders: Folders) -
     ]
     if spec.fingerprint is not None:
         try:
-            states.append(_written(spec.fingerprint(values, folders)))
-        except Exception:
+            state = spec.fingerprint(values, folders)
+            states.append(written(state) if state == state else unique_key().decode())
+        except Exception:  # it is a plugin's code, and what it says is not needed to run the node
             states.append(unique_key().decode())
     return "|".join(states)
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """A text that differs for different values; TypeError for what has none (tensors, …)."""
-    if type(value) in _SCALARS:
+    if value is None or isinstance(value, str | int | float | bytes | PurePath):
         return repr(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join(_written(item) for item in value)}]"
-    if isinstance(value, dict):
-        return json.dumps(value, sort_keys=True)
+        return f"[{','.join(written(item) for item in value)}]"
+    if isinstance(value, set | frozenset):
+        return f"{{{','.join(sorted(written(item) for item in value))}}}"
+    if isinstance(value, Mapping):
+        items = (f"{written(name)}:{written(item)}" for name, item in value.items())
+        return f"{{{','.join(sorted(items))}}}"
     raise TypeError(type(value).__name__)

@@ -139,6 +139,8 @@ def _inputs(
 def _input(parameter: inspect.Parameter, annotation: Any, mark: Mark) -> InputSpec:
     inner, extras = _unwrap_annotated(annotation)
     inner, optional = _unwrap_optional(inner)
+    inner, more = _unwrap_annotated(inner)
+    extras = (*extras, *more)
     form = get_origin(inner)
     flags = {"many": form is list, "lazy": form is Lazy, "items": form is Items}
     if form in (list, Lazy, Items):
@@ -177,24 +179,25 @@ def _outputs(annotation: Any, mark: Mark) -> tuple[tuple[OutputSpec, ...], str |
     """The outputs, and where artifacts are: '' = the whole result, a field's name, None = none."""
     if annotation is None:
         raise NodeDefinitionError("node_no_return", node=mark.id)
-    results = [part for part in _union_parts(annotation) if part not in (Expand, Block, type(None))]
-    if not results and Expand in _union_parts(annotation):
+    parts = _union_parts(annotation)
+    results = [part for part in parts if part not in (Expand, Block, type(None))]
+    if not results and Expand in parts:
         raise NodeDefinitionError("node_no_return", node=mark.id)
     if results == [Artifacts]:
         return (), ""
     fields = getattr(results[0], "_fields", None) if len(results) == 1 else None
     if fields is None:
         merged = results[0] if len(results) == 1 else typing.Union[tuple(results)]  # noqa: UP007
-        return (_output(None, merged, mark),), None
+        return (_output(None, merged, mark, optional=type(None) in parts),), None
     hints = typing.get_type_hints(results[0], include_extras=True)
     artifacts = next((name for name in fields if hints[name] is Artifacts), None)
     named = [name for name in fields if name != artifacts]
     return tuple(_output(name, hints[name], mark) for name in named), artifacts
 
 
-def _output(name: str | None, annotation: Any, mark: Mark) -> OutputSpec:
+def _output(name: str | None, annotation: Any, mark: Mark, *, optional: bool = False) -> OutputSpec:
     inner, extras = _unwrap_annotated(annotation)
-    inner, _ = _unwrap_optional(inner)
+    inner, may_be_none = _unwrap_optional(inner)
     items = get_origin(inner) is Items
     if items:
         inner, _ = _unwrap_annotated(get_args(inner)[0])
@@ -206,7 +209,7 @@ def _output(name: str | None, annotation: Any, mark: Mark) -> OutputSpec:
         )
     shown = link_type if name is None or name.upper() == link_type else name
     text = next((extra.help for extra in extras if isinstance(extra, Help | Widget)), "")
-    return OutputSpec(shown, link_type, items, text)
+    return OutputSpec(shown, link_type, items, text, optional=optional or may_be_none)
 
 
 def _unwrap_annotated(annotation: Any) -> tuple[Any, tuple[Any, ...]]:

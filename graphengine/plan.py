@@ -36,6 +36,33 @@ def needed_by(graph: Graph, node_id: str, done: Container[str]) -> tuple[str, ..
     return _ordered(graph, _reachable(graph, (node_id,), done))
 
 
+def needed_later(graph: Graph, plan: Plan) -> set[str]:
+    """The nodes whose results a lazy branch may ask for after their last planned use.
+
+    These are the planned nodes that lazy branches begin at, and those that branches share.
+    """
+    planned = set(plan.order)
+    waiting = [
+        link.node
+        for node_id in plan.order
+        if (lazy := graph.nodes[node_id].spec.lazy_names)
+        for name, value in graph.nodes[node_id].links.items()
+        if name in lazy
+        for link in links_of(value)
+    ]
+    seen: set[str] = set()
+    found: set[str] = set()
+    while waiting:
+        node_id = waiting.pop()
+        if node_id in planned or node_id in seen:
+            found.add(node_id)
+            continue
+        seen.add(node_id)
+        for value in graph.nodes[node_id].links.values():
+            waiting.extend(link.node for link in links_of(value))
+    return found
+
+
 def _reachable(graph: Graph, roots: Iterable[str], done: Container[str]) -> set[str]:
     nodes = graph.nodes
     found = {node_id for node_id in roots if node_id not in done}

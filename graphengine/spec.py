@@ -28,7 +28,8 @@ class InputSpec:
 
     ``many``: several links, given as a list. ``lazy``: evaluated only when the body calls it.
     ``items``: gets all items of a list-mapped link in one call, instead of one call an item.
-    ``optional``: shown as optional to ComfyUI's clients (it may be absent altogether).
+    ``optional``: shown as optional to ComfyUI's clients. It may be absent altogether: the body then
+    gets None or, where there is a default, is called without it.
     ``raw_link``: the body gets the link itself instead of its value.
     """
 
@@ -51,12 +52,16 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """One output. ``items``: the body returns a list whose items go on one by one."""
+    """One output. ``items``: the body returns a list whose items go on one by one.
+
+    ``optional``: the body may return None.
+    """
 
     name: str
     type: str
     items: bool = False
     help: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,21 @@ class NodeSpec:
     def lazy_names(self) -> frozenset[str]:
         """The inputs that are evaluated on demand."""
         return frozenset(spec.name for spec in self.inputs if spec.lazy)
+
+    @cached_property
+    def items_names(self) -> frozenset[str]:
+        """The inputs that get all items in one call."""
+        return frozenset(spec.name for spec in self.inputs if spec.items)
+
+    @cached_property
+    def raw_names(self) -> frozenset[str]:
+        """The inputs that get the link itself."""
+        return frozenset(spec.name for spec in self.inputs if spec.raw_link)
+
+    @cached_property
+    def absent(self) -> Mapping[str, None]:
+        """What the body gets for inputs without a default that nothing was given for."""
+        return {spec.name: None for spec in self.inputs if spec.optional and spec.required}
 
     @cached_property
     def watched(self) -> tuple[InputSpec, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from graphengine.fingerprint import Key, LinkKeys
+from graphengine.fingerprint import Key, LinkKeys, written
 from graphengine.graph import GraphNode
 from graphengine.workflow import links_of
 
@@ -21,6 +21,7 @@ Kind = Literal[
     "never_cached",
     "not_kept",
     "not_needed",
+    "blocked",
     "unknown_yet",
 ]
 
@@ -50,7 +51,7 @@ class Reason:
     @property
     def runs(self) -> bool:
         """Whether it is a reason to run."""
-        return self.kind not in ("cached", "not_needed")
+        return self.kind not in ("cached", "not_needed", "blocked")
 
 
 def explain(trace: Trace | None, before: Trace | None) -> Reason:
@@ -63,31 +64,41 @@ def explain(trace: Trace | None, before: Trace | None) -> Reason:
         return Reason("first_run")
     if trace.node.spec.key != before.node.spec.key:
         return Reason("node_changed")
-    return (
-        _changed_value(trace, before) or _changed_link(trace, before) or _otherwise(trace, before)
-    )
+    return _changed_input(trace, before) or _otherwise(trace, before)
 
 
-def _changed_value(trace: Trace, before: Trace) -> Reason | None:
-    now, then = trace.node.values, before.node.values
-    for name, value in now.items():
-        if name not in then:
-            return Reason("input_added", name, after=value)
-        if type(value) is not type(then[name]) or value != then[name]:
-            return Reason("value_changed", name, before=then[name], after=value)
-    removed = next((name for name in then if name not in now), None)
-    return None if removed is None else Reason("input_removed", removed)
+def _changed_input(trace: Trace, before: Trace) -> Reason | None:
+    """The first input whose value or source is another one now."""
+    now, then = trace.node, before.node
+    keys_then = set(before.links)
+    changed = {name for name, key, output in trace.links if (name, key, output) not in keys_then}
+    for name in (*now.values, *now.links):
+        was_given = name in then.values or name in then.links
+        if name in now.values:
+            value, old = now.values[name], then.values.get(name)
+            if not was_given:
+                return Reason("input_added", name, after=value)
+            if name in then.links or _differ(value, old):
+                return Reason("value_changed", name, before=old, after=value)
+        elif name in changed:
+            source = next((link.node for link in links_of(now.links[name])), None)
+            return Reason("upstream_changed" if was_given else "input_added", name, source)
+    return _removed_input(now, then)
 
 
-def _changed_link(trace: Trace, before: Trace) -> Reason | None:
-    then = set(before.links)
-    linked_before = {name for name, _, _ in before.links}
-    for name, key, output in trace.links:
-        if (name, key, output) not in then:
-            source = next(iter(links_of(trace.node.links[name]))).node
-            kind: Kind = "upstream_changed" if name in linked_before else "input_added"
-            return Reason(kind, name, source)
+def _removed_input(now: GraphNode, then: GraphNode) -> Reason | None:
+    for name in (*then.values, *then.links):
+        if name not in now.values and name not in now.links:
+            return Reason("input_removed", name, before=then.values.get(name))
     return None
+
+
+def _differ(value: Any, other: Any) -> bool:
+    """Whether the two make different keys."""
+    try:
+        return written(value) != written(other)
+    except (TypeError, RecursionError):
+        return value is not other
 
 
 def _otherwise(trace: Trace, before: Trace) -> Reason:

@@ -1,0 +1,98 @@
+"""A node's calls, ready to be made in the run's thread, in another one, or on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import NamedTuple
+
+from graphengine import calls
+from graphengine.calls import Arguments, Called
+from graphengine.context import Context
+from graphengine.graph import GraphNode
+from graphengine.results import NeedsInputs
+
+
+class Calls(NamedTuple):
+    """What all calls of a node gave; ``mapped``: it was called once an item."""
+
+    made: tuple[Called, ...]
+    mapped: bool
+
+
+class BodyExited(Exception):
+    """A coroutine raised what would end the event loop: SystemExit or KeyboardInterrupt."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        super().__init__(repr(error))
+
+
+class Work(NamedTuple):
+    """A node with the values of its inputs; ``check_cancelled`` is asked before each call."""
+
+    node: GraphNode
+    inputs: Arguments
+    context: Context | None
+    check_cancelled: Callable[[], None]
+
+    def call(self) -> Calls:
+        """Make all calls, one after the other."""
+        arguments, mapped = self._arguments()
+        made: list[Called] = []
+        for each in arguments:
+            self.check_cancelled()
+            block = calls.blocked_by(each)
+            if block is not None:
+                made.append(calls.blocked_call(self.node, block))
+            else:
+                made.append(calls.read_result(self.node, self.node.spec.function(**each)))
+        return Calls(tuple(made), mapped)
+
+    async def call_async(self) -> Calls:
+        """Make all calls at the same time; when one fails the others are cancelled."""
+        arguments, mapped = self._arguments()
+        return Calls(await _all_or_first_error(self._call_one(each) for each in arguments), mapped)
+
+    async def _call_one(self, arguments: Arguments) -> Called:
+        block = calls.blocked_by(arguments)
+        if block is not None:
+            return calls.blocked_call(self.node, block)
+        try:
+            result = await self.node.spec.function(**arguments)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise BodyExited(error) from error
+        return calls.read_result(self.node, result)
+
+    def _arguments(self) -> tuple[tuple[Arguments, ...], bool]:
+        spec = self.node.spec
+        arguments, mapped = calls.plan_calls(self.node, self.inputs)
+        if spec.has_lazy:
+            arguments = tuple(calls.with_lazy(self.node, each) for each in arguments)
+        if spec.context_name is not None:
+            for each in arguments:
+                each[spec.context_name] = self.context
+        return arguments, mapped
+
+
+async def _all_or_first_error(coroutines: Iterable[Awaitable[Called]]) -> tuple[Called, ...]:
+    """All results in order; wishes for lazy inputs are gathered, any other error comes first."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    waiting = set(tasks)
+    wanted: dict[str, None] = {}
+    try:
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                error = task.exception()
+                if isinstance(error, NeedsInputs):
+                    wanted.update(dict.fromkeys(error.names))
+                elif error is not None:
+                    raise error
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    if wanted:
+        raise NeedsInputs(tuple(wanted))
+    return tuple(task.result() for task in tasks)
