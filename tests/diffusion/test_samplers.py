@@ -14,21 +14,10 @@ from graphengine.diffusion.samplers import SAMPLERS, Run, Step
 from graphengine.diffusion.schedules import flip, karras, simple
 from graphengine.sockets import Sampling
 from tests.diffusion.oracle import ORACLES, ListedNoise, by_diffusers
-from tests.diffusion.reference import sampling_reference
+from tests.diffusion.reference import ReferenceDenoiser, sampling_reference
 
 REFERENCE = sampling_reference()["samplers"]
 SD = model_sampling(Sampling())
-
-
-class ReferenceDenoiser:
-    """The analytic denoiser behind the reference numbers."""
-
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        return 0.9 * x / (1 + sigma**2) + 0.05 * torch.sin(sigma)
-
-    def with_uncond(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        denoised = self(x, sigma)
-        return denoised, 0.8 * denoised
 
 
 def end_state(name: str, steps: int = 8, seed: int = 7, **options: object) -> Tensor:
