@@ -39,8 +39,9 @@ def porter_duff(
     masks = (source_mask.values[..., None], destination_mask.values[..., None])
     under = with_channels(destination.pixels, 3)
     count = max(map(len, (source.pixels, under, *masks)))
+    # Bicubic resizing overshoots, and an alpha above 1 would turn colours round.
     over, over_mask, under_mask = (
-        _fitted(pixels, under) for pixels in (with_channels(source.pixels, 3), *masks)
+        _fitted(pixels, under).clamp(0, 1) for pixels in (with_channels(source.pixels, 3), *masks)
     )
     s, d, s_mask, d_mask = (fit_batch(x, count) for x in (over, under, over_mask, under_mask))
     sa, da = 1.0 - s_mask, 1.0 - d_mask

@@ -7,9 +7,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from graphengine.diffusion.batches import fit_batch
+from graphengine.diffusion.conditions import resize_mask
 from graphengine.diffusion.morphology import dilate, dilate_diamond
 from graphengine.errors import InputError
 from graphengine.sockets import Image, Mask
@@ -19,9 +19,7 @@ Operation = Literal["multiply", "add", "subtract", "and", "or", "xor"]
 
 def resize_to(values: Tensor, size: Sequence[int]) -> Tensor:
     """``values``, [B, H, W], at ``size`` = (height, width), bilinear."""
-    if values.shape[-2:] == tuple(size):
-        return values
-    return interpolate(values[:, None].float(), size=tuple(size), mode="bilinear")[:, 0]
+    return resize_mask(values, *size)[:, 0]
 
 
 def solid(value: float, width: int, height: int) -> Mask:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from graphengine.diffusion.images import to_pil
+from graphengine.errors import InputError
 
 Method = Literal["nearest-exact", "bilinear", "area", "bicubic", "lanczos", "bislerp"]
 Crop = Literal["disabled", "center"]
@@ -27,8 +28,11 @@ def resize(
     ``crop`` "center" first cuts what juts out beyond the new shape's proportions, in equal parts
     on both sides; otherwise the content is stretched. nearest-exact, bilinear, area and bicubic
     are PyTorch's, without antialiasing; lanczos goes through 8 bits and is for pictures; bislerp
-    is for latents.
+    is for latents. Raises InputError for what has a dimension of frames besides.
     """
+    if x.ndim != 4:
+        shape = "[batch, channels, height/8, width/8]"
+        raise InputError("bad_shape", socket="LATENT", expected=shape, got=str(list(x.shape)))
     if crop == "center":
         x = _crop_to_proportions(x, width, height)
     if x.shape[-2:] == (height, width):
