@@ -328,7 +328,7 @@ def _run(settings: Settings, file: str, changes: Iterable[str], out: Output) -> 
 
     engine = Engine.open(settings)
     _print_failures(engine.registry.failures, out)
-    opened = _open(file, engine.registry)
+    opened = _open(file, engine.registry).matched(engine.registry, engine.folders)
     _print_problems(opened.changes, out)
     saved = opened.workflow
     workflow = _changed(saved, changes)
@@ -478,7 +478,7 @@ def _problems(file: str, registry: Registry, folders: Folders) -> tuple[Problem,
     from graphengine.graph import check_graph
 
     try:
-        opened = _open(file, registry)
+        opened = _open(file, registry).matched(registry, folders)
         return (*check_graph(opened.workflow, registry, folders)[1], *opened.changes)
     except ProblemsFound as error:
         return error.problems

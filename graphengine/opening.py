@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from graphengine.canvas import Canvas
 from graphengine.comfy import a1111
-from graphengine.comfy.a1111_workflow import workflow_of
+from graphengine.comfy.a1111_workflow import model_references, workflow_of
 from graphengine.comfy.convert import to_workflow
 from graphengine.comfy.draw import draw_workflow
 from graphengine.comfy.layouts import Layouts
@@ -24,8 +24,11 @@ from graphengine.comfy.metadata import carried, carrier
 from graphengine.comfy.ui_format import is_ui_format, parse_ui
 from graphengine.comfy.ui_writing import to_ui, without_repetition
 from graphengine.errors import GraphEngineError, Problem
+from graphengine.folders import Folders
 from graphengine.json_text import JsonText, parse_json
+from graphengine.missing_models import match_models
 from graphengine.native import is_native, native_text, parse_native
+from graphengine.registry import Registry
 from graphengine.shown import shown
 from graphengine.workflow import Workflow, duplicates_refused, parse_api, to_api
 
@@ -36,18 +39,28 @@ LARGEST_BYTES = 512 * 2**20
 
 @dataclass(frozen=True)
 class Opened:
-    """An opened workflow: what runs, what is drawn, and what was changed, item by item."""
+    """An opened workflow: what runs, what is drawn, and what was changed, item by item.
+
+    ``models``: name and hash of the model files that it was made with, as far as they are told.
+    """
 
     form: Form
     workflow: Workflow
     changes: tuple[Problem, ...]
     layouts: Layouts
     drawn: Canvas | None = None
+    models: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
     def canvas(self) -> Canvas:
         """What is drawn; a workflow without places is given some."""
         return self.drawn or draw_workflow(self.workflow, self.layouts)
+
+    def matched(self, registry: Registry, folders: Folders) -> Opened:
+        """The same with the names of model files that are here instead of those that are not."""
+        found = match_models(self.workflow, registry, folders, self.models)
+        changes = (*self.changes, *found.changes)
+        return dataclasses.replace(self, workflow=found.workflow, changes=changes)
 
     def api(self) -> dict[str, Any]:
         """The workflow as API-format JSON: what runs, and nothing else."""
@@ -92,11 +105,11 @@ def open_data(data: Any, layouts: Layouts) -> Opened:
     if is_native(data):
         canvas = parse_native(data)
         workflow, told = to_workflow(canvas, layouts, ui=to_ui(canvas, layouts))
-        return Opened("native", workflow, told, layouts, canvas)
+        return Opened("native", workflow, told, layouts, canvas, _models_of(canvas))
     if is_ui_format(data):
         canvas, told = parse_ui(data, layouts)
         workflow, more = to_workflow(canvas, layouts, ui=data)
-        return Opened("ui", workflow, (*told, *more), layouts, canvas)
+        return Opened("ui", workflow, (*told, *more), layouts, canvas, _models_of(canvas))
     if isinstance(data, Mapping):
         for wrapper in ("workflow", "prompt", "output"):
             inner = data.get(wrapper)
@@ -131,8 +144,20 @@ def _open_carried(content: bytes, name: str, layouts: Layouts) -> Opened:
 
 
 def _open_settings(text: str, layouts: Layouts) -> Opened:
-    workflow, told = workflow_of(a1111.parse_settings(text))
-    return Opened("a1111", workflow, told, layouts)
+    settings = a1111.parse_settings(text)
+    workflow, told = workflow_of(settings)
+    return Opened("a1111", workflow, told, layouts, models=model_references(settings))
+
+
+def _models_of(canvas: Canvas) -> tuple[Mapping[str, Any], ...]:
+    """The model files that the canvas, its subgraphs and its nodes tell of."""
+    found = list(canvas.models)
+    for part in (canvas, *(subgraph.canvas for subgraph in canvas.subgraphs.values())):
+        for node in part.nodes.values():
+            properties = node.extra.get("properties")
+            listed = properties.get("models") if isinstance(properties, Mapping) else None
+            found += listed if isinstance(listed, list) else ()
+    return tuple(model for model in found if isinstance(model, Mapping))
 
 
 # --- JSON -----------------------------------------------------------------------------------------

@@ -90,6 +90,21 @@ def workflow_of(settings: Settings) -> tuple[Workflow, tuple[Problem, ...]]:
     return making.nodes.workflow(), tuple(making.problems)
 
 
+def model_references(settings: Settings) -> tuple[dict[str, str], ...]:
+    """Name, directory and hash (the beginning of a SHA-256) of the checkpoint and the VAE."""
+    named = (("Model", "Model hash", "checkpoints"), ("VAE", "VAE hash", "vae"))
+    return tuple(
+        {
+            "name": _with_extension(settings.values.get(name) or settings.values[digest]),
+            "directory": directory,
+            "hash": settings.values[digest],
+            "hash_type": "SHA256",
+        }
+        for name, digest, directory in named
+        if digest in settings.values
+    )
+
+
 def sampler_of(settings: Settings) -> tuple[str | None, str]:
     """The sampler (None if it is unknown) and the schedule; old names end in the schedule."""
     name = " ".join(settings.values.get("Sampler", "Euler").lower().split())
