@@ -32,7 +32,7 @@ from graphengine.trace import Reason, Trace, explain
 from graphengine.workflow import Workflow
 
 if TYPE_CHECKING:
-    from graphengine.diffusion.residency import ModelStore
+    from graphengine.diffusion.residency import ModelStore, Resident
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,12 @@ class Engine:
             models = self._models
         if models is not None:
             models.free()
+
+    def residents(self) -> tuple[Resident, ...]:
+        """The networks in memory, least recently used first; none before torch is needed."""
+        with self._lock:
+            models = self._models
+        return () if models is None else models.residents()
 
     def build(self, workflow: Workflow, *, targets: Collection[str] | None = None) -> Graph:
         """The checked graph of a workflow; raises `ProblemsFound` with everything wrong."""
