@@ -246,6 +246,30 @@ def convert(
 
 
 @app.command(epilog=EPILOG)
+def diff(
+    old: Annotated[str, typer.Argument(metavar="A", help="A workflow.")],
+    new: Annotated[str, typer.Argument(metavar="B", help="Another one, or a later one.")],
+    as_json: AsJson = False,
+    language: Language = None,
+    debug: Debug = False,
+) -> None:
+    """Say what differs between two workflows, whatever they were saved as."""
+    with reporting(language, as_json, debug) as out:
+        from graphengine.differences import differences
+        from graphengine.settings import load_settings
+
+        registry = _registry(load_settings(), out)
+        found = differences(*(_open(file, registry).workflow for file in (old, new)))
+        if as_json:
+            _print_json({"differences": [difference.as_dict() for difference in found]})
+            return
+        for difference in found:
+            typer.echo(difference.text(out.language))
+        if not found:
+            typer.echo(out.text("diff_none"))
+
+
+@app.command(epilog=EPILOG)
 def nodes(
     name: Annotated[
         str | None, typer.Argument(metavar="[NODE]", help="Show all about this node.")
