@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphengine.cache import Cache
 from graphengine.context import CancelFlag, Surroundings
+from graphengine.dynamic_prompts import expand_prompts
 from graphengine.errors import GraphEngineError
 from graphengine.events import Artifacts, Event
 from graphengine.executor import Outcome, Run
@@ -157,7 +158,9 @@ class Engine:
         editor is added as ``workflow``. Raises `ProblemsFound` before anything runs; what fails
         while running is in the result's ``status`` and ``error``.
         """
-        graph = draw_seeds(self.build(workflow, targets=targets), random.SystemRandom())
+        chance = random.SystemRandom()
+        graph = draw_seeds(self.build(workflow, targets=targets), chance)
+        graph = expand_prompts(graph, chance)
         saved = {"workflow": workflow.ui} if workflow.ui else {}
         surroundings = Surroundings(
             folders=self.folders,

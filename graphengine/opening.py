@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from graphengine.canvas import Canvas
 from graphengine.comfy import a1111
@@ -29,8 +29,12 @@ from graphengine.json_text import JsonText, parse_json
 from graphengine.missing_models import match_models
 from graphengine.native import is_native, native_text, parse_native
 from graphengine.registry import Registry
+from graphengine.seed_control import after_run
 from graphengine.shown import shown
 from graphengine.workflow import Workflow, duplicates_refused, parse_api, to_api
+
+if TYPE_CHECKING:
+    from random import Random
 
 Form = Literal["native", "ui", "api", "a1111"]
 LARGEST_BYTES = 512 * 2**20
@@ -61,6 +65,15 @@ class Opened:
         found = match_models(self.workflow, registry, folders, self.models)
         changes = (*self.changes, *found.changes)
         return dataclasses.replace(self, workflow=found.workflow, changes=changes)
+
+    def after_run(self, random: Random) -> Opened:
+        """The same for the next run: every seed as its control says."""
+        if self.drawn is None:
+            return self
+        canvas = after_run(self.drawn, random)
+        ui = to_ui(canvas, self.layouts)
+        workflow, _ = to_workflow(canvas, self.layouts, ui)
+        return dataclasses.replace(self, workflow=workflow, drawn=canvas)
 
     def api(self) -> dict[str, Any]:
         """The workflow as API-format JSON: what runs, and nothing else."""
