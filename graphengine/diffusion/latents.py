@@ -39,7 +39,12 @@ def upscale(latent: Latent, width: int, height: int, *, method: Method, crop: Cr
         wide * LATENT_SCALE, tall * LATENT_SCALE, width, height, least=_LEAST_SIDE
     )
     size = width // LATENT_SCALE, height // LATENT_SCALE
-    return replace(latent, samples=resize(latent.samples, *size, method=method, crop=crop))
+    mask = latent.noise_mask
+    if mask is not None and crop == "center":
+        mask = resize_mask(mask, tall * LATENT_SCALE, wide * LATENT_SCALE)
+        mask = resize(mask, width, height, crop="center")
+    samples = resize(latent.samples, *size, method=method, crop=crop)
+    return replace(latent, samples=samples, noise_mask=mask)
 
 
 def upscale_by(latent: Latent, factor: float, *, method: Method) -> Latent:

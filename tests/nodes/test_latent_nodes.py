@@ -75,6 +75,21 @@ def test_cropping_about_the_centre_keeps_the_middle(call: Call) -> None:
     assert torch.equal(square.samples, ramp(1, 1, 8, 12).samples[..., 2:10])
 
 
+def test_cropping_about_the_centre_crops_the_noise_mask_too(call: Call) -> None:
+    mask = torch.zeros(1, 1, 64, 128)
+    mask[..., :32] = 1
+    square = call(
+        "LatentUpscale",
+        samples=filled(0, 1, 4, 8, 16, mask=mask),
+        upscale_method="bilinear",
+        width=64,
+        height=64,
+        crop="center",
+    )
+    assert square.noise_mask.shape == (1, 1, 64, 64)
+    assert float(square.noise_mask.sum()) == 0
+
+
 def test_bislerp_turns_between_vectors_and_keeps_their_length(call: Call) -> None:
     across = Latent(torch.tensor([[2.0, 0.0], [0.0, 2.0]]).reshape(1, 2, 1, 2))
     turned = call("LatentUpscaleBy", samples=across, upscale_method="bislerp", scale_by=2.0)
