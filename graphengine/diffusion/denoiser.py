@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
@@ -25,6 +25,8 @@ from graphengine.errors import InputError
 # Contexts of different length share a batch by repeating them up to a common multiple, at most
 # this many times.
 MAX_REPEATS = 4
+
+_Words = tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Network:
     dtype: torch.dtype
     sigmas: Tensor
     check_cancelled: Callable[[], None]
+    _words: dict[tuple[PreparedCondition, ...], _Words] = field(default_factory=dict, repr=False)
 
     def denoised(self, x: Tensor, sigma: Tensor, groups: Sequence[Group]) -> list[Tensor]:
         """The denoised latent under each group of conditions; zeros where none is active.
@@ -88,8 +91,7 @@ class Network:
         inputs = self.levels.network_input(parts, sigma)
         inputs = _with_further_channels(inputs, batch, count).to(self.dtype)
         timestep = self.levels.timestep(sigma).to(x.device).expand(len(inputs))
-        context = _contexts(batch, count)
-        y = _vectors(batch, count)
+        context, y = self._words_of(tuple(task.condition for task in batch), count)
         residuals = _residuals(
             batch[0].condition, sigma, lambda control: control(inputs, timestep, context, y)
         )
@@ -102,12 +104,20 @@ class Network:
             down_residuals=residuals.down,
             mid_residual=residuals.middle,
             encoder_residuals=residuals.encoder,
+            objects=_objects(batch[0].condition, len(inputs)),
         ).float()
         self._check_finite(output, sigma)
         return list(self.levels.denoised(parts, output, sigma).chunk(len(batch)))
 
+    def _words_of(self, batch: tuple[PreparedCondition, ...], count: int) -> _Words:
+        """Context and vectors of a batch: the same in every step, so put together once."""
+        if batch not in self._words:
+            self._words[batch] = _contexts(batch, count), _vectors(batch, count)
+        return self._words[batch]
+
     def _check_finite(self, output: Tensor, sigma: Tensor) -> None:
-        if torch.isfinite(output).all():
+        # Any NaN or infinity shows in the sum, which is quicker than looking at each number.
+        if math.isfinite(float(output.sum())) or torch.isfinite(output).all():
             return
         what = "NaN" if torch.isnan(output).any() else "infinity"
         steps = len(self.sigmas) - 1
@@ -203,7 +213,12 @@ def _batches(tasks: list[_Task]) -> Iterator[list[_Task]]:
 
 def _together(one: _Task, other: _Task) -> bool:
     a, b = one.condition, other.condition
-    return _size(a) == _size(b) and _lengths_fit(a.context, b.context) and a.controls == b.controls
+    return (
+        _size(a) == _size(b)
+        and _lengths_fit(a.context, b.context)
+        and a.controls == b.controls
+        and a.objects is b.objects
+    )
 
 
 def _size(condition: PreparedCondition) -> tuple[int, int] | None:
@@ -215,15 +230,14 @@ def _lengths_fit(a: Tensor, b: Tensor) -> bool:
     return short == long or math.lcm(short, long) // short <= MAX_REPEATS
 
 
-def _contexts(batch: list[_Task], count: int) -> Tensor:
-    contexts = [task.condition.context for task in batch]
+def _contexts(batch: Sequence[PreparedCondition], count: int) -> Tensor:
+    contexts = [condition.context for condition in batch]
     length = math.lcm(*(context.shape[1] for context in contexts))
     return torch.cat([to_batch(c, count).repeat(1, length // c.shape[1], 1) for c in contexts])
 
 
-def _vectors(batch: list[_Task], count: int) -> Tensor | None:
-    vectors = [task.condition.y for task in batch]
-    given = [to_batch(y, count) for y in vectors if y is not None]
+def _vectors(batch: Sequence[PreparedCondition], count: int) -> Tensor | None:
+    given = [to_batch(condition.y, count) for condition in batch if condition.y is not None]
     return torch.cat(given) if given else None
 
 
@@ -247,6 +261,10 @@ def _residuals(
         if timed.sigma_end <= level <= timed.sigma_start
     ]
     return reduce(add, (call(control) for control in acting)) if acting else Residuals()
+
+
+def _objects(condition: PreparedCondition, count: int) -> Tensor | None:
+    return None if condition.objects is None else to_batch(condition.objects.tokens, count)
 
 
 def to_batch(tensor: Tensor, count: int) -> Tensor:
