@@ -10,7 +10,17 @@ from aiohttp import web
 
 from graphengine.engine import Engine
 from graphengine.jobs import Jobs
-from graphengine.server import models, nodes, queue, system, userdata, view
+from graphengine.server import (
+    metrics,
+    models,
+    nodes,
+    openapi,
+    queue,
+    system,
+    userdata,
+    v1,
+    view,
+)
 from graphengine.server.answers import errors_as_json
 from graphengine.server.listings import watched
 from graphengine.server.node_info import ObjectInfo
@@ -46,7 +56,8 @@ def make_app(settings: ServerSettings) -> web.Application:
     for table in TWICE:
         app.add_routes(table)
         app.add_routes(_below_api(table))
-    app.add_routes(system.internal_routes)
+    for routes in (system.internal_routes, metrics.routes, v1.routes, openapi.routes):
+        app.add_routes(routes)
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_close_sockets)
     return app

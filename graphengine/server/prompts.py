@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphengine.comfy.ui_format import is_ui_format
 from graphengine.engine import Engine
 from graphengine.errors import LANGUAGES, Problem, ProblemsFound
 from graphengine.graph import Graph, check_graph
+from graphengine.native import is_native
 from graphengine.server.answers import Refusal
 from graphengine.server.node_info import input_config
 from graphengine.validation import unwrapped
@@ -62,7 +64,7 @@ class Accepted:
 
 def accept(data: Any, engine: Engine, *, only: Collection[str] | None = None) -> Accepted:
     """Check a prompt; ``only`` limits its outputs. Raises `Refusal`."""
-    workflow = _parsed(data)
+    workflow = _parsed(data, engine)
     specs = {node.id: engine.registry.get(node.type) for node in workflow.nodes.values()}
     _refuse_unknown_nodes(workflow, engine)
     sinks = [key for key, spec in specs.items() if spec is not None and spec.sink]
@@ -106,9 +108,19 @@ def _partly(
 # --- the whole ------------------------------------------------------------------------------------
 
 
-def _parsed(data: Any) -> Workflow:
+def read_prompt(data: Any, engine: Engine) -> Workflow:
+    """The workflow of an API prompt, or of what an editor has saved; raises GraphEngineError."""
+    if is_ui_format(data) or is_native(data):
+        from graphengine.comfy.layouts import Layouts
+        from graphengine.opening import open_data
+
+        return open_data(data, Layouts(engine.registry)).workflow
+    return parse_api(data)
+
+
+def _parsed(data: Any, engine: Engine) -> Workflow:
     try:
-        return parse_api(data)
+        return read_prompt(data, engine)
     except ProblemsFound as error:
         raise _shape_refusal(error.problems, data) from error
 

@@ -61,7 +61,7 @@ def submit(
         prompt=accepted.prompt,
         targets=accepted.targets,
         client_id=None if client_id is None else str(client_id),
-        extra_data={name: value for name, value in extra.items() if name not in _SECRETS},
+        extra_data=_kept(extra, accepted),
         idempotency_key=key,
     )
     try:
@@ -162,6 +162,14 @@ async def _checked(body: Mapping[str, Any], parts: Parts, *, large: bool) -> Acc
     if large:
         return await asyncio.to_thread(accept, body["prompt"], parts.engine, only=only)
     return accept(body["prompt"], parts.engine, only=only)
+
+
+def _kept(extra: Mapping[str, Any], accepted: Accepted) -> dict[str, Any]:
+    """What is stored with the job: no secrets; the editor's own workflow for pictures to carry."""
+    kept = {name: value for name, value in extra.items() if name not in _SECRETS}
+    if accepted.workflow.ui is not None and "extra_pnginfo" not in kept:
+        kept["extra_pnginfo"] = {"workflow": accepted.workflow.ui}
+    return kept
 
 
 def _queued_answer(job: Job, node_errors: Mapping[str, Any]) -> web.Response:

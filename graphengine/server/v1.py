@@ -1,0 +1,282 @@
+"""What ComfyUI's protocol lacks: jobs as resources, checking and explaining without running."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from graphengine import docs
+from graphengine.errors import GraphEngineError, ProblemsFound
+from graphengine.job import ENDED, Job, State
+from graphengine.server import system
+from graphengine.server.answers import Refusal, json_answer, read_model, refusal_of, whole_number
+from graphengine.server.parts import Parts, parts_of
+from graphengine.server.prompts import accept, read_prompt
+from graphengine.server.queue import submit
+from graphengine.server.v1_models import (
+    CacheAnswer,
+    DevicesAnswer,
+    ExplainAnswer,
+    JobAnswer,
+    JobBody,
+    JobsAnswer,
+    MoveBody,
+    PluginsAnswer,
+    PromptBody,
+    QueueAnswer,
+    QueueBody,
+    ValidateAnswer,
+)
+
+STATES = ("queued", "running", *ENDED)
+LONGEST_PAGE = 1000
+PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route: what it is for, what it takes and what it gives."""
+
+    method: str
+    path: str
+    summary: str
+    call: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    answer: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    status: int = 200
+    query: tuple[tuple[str, str], ...] = ()
+
+
+# --- jobs -----------------------------------------------------------------------------------------
+
+
+async def list_jobs(request: web.Request) -> web.Response:
+    """A page of jobs."""
+    states = [state for state in request.query.get("state", "").split(",") if state]
+    if any(state not in STATES for state in states):
+        raise _bad_field("state", f"one of {', '.join(STATES)} is expected")
+    limit = min(max(whole_number(request, "limit", 100) or 0, 0), LONGEST_PAGE)
+    offset = max(whole_number(request, "offset", 0) or 0, 0)
+    store = parts_of(request).jobs.store
+    page = await asyncio.to_thread(
+        store.page, cast(list[State], states), limit=limit, offset=offset
+    )
+    return _answer(JobsAnswer(jobs=[JobAnswer.of(job) for job in page], counts=store.counts()))
+
+
+async def create_job(request: web.Request) -> web.Response:
+    """Queue a job; with ``Idempotency-Key`` only once."""
+    parts = parts_of(request)
+    body = await read_model(request, JobBody)
+    key = request.headers.get("Idempotency-Key")
+    known = None if key is None else parts.jobs.store.by_idempotency_key(key)
+    if known is not None:
+        return _answer(JobAnswer.of(known))
+    accepted = await asyncio.to_thread(accept, body.prompt, parts.engine, only=body.targets)
+    number = parts.jobs.draw_number(front=body.front) if body.number is None else body.number
+    job = submit(parts, accepted, body.model_dump(), number, key)
+    return _answer(JobAnswer.of(job, dict(accepted.node_errors)), status=201)
+
+
+async def get_job(request: web.Request) -> web.Response:
+    """A job."""
+    return _answer(JobAnswer.of(_job(request)))
+
+
+async def edit_job(request: web.Request) -> web.Response:
+    """Give a queued job another workflow; it keeps its place."""
+    parts = parts_of(request)
+    job = _job(request)
+    body = await read_model(request, PromptBody)
+    accepted = await asyncio.to_thread(accept, body.prompt, parts.engine, only=body.targets)
+    edited = parts.jobs.edit(job.id, accepted.prompt, accepted.targets)
+    if edited is None:
+        raise _not_queued(job)
+    return _answer(JobAnswer.of(edited, dict(accepted.node_errors)))
+
+
+async def cancel_job(request: web.Request) -> web.Response:
+    """Take a queued job out of the queue, stop a running one, forget one that has ended."""
+    jobs = parts_of(request).jobs
+    job = _job(request)
+    if not jobs.cancel([job.id]) and not jobs.interrupt(job.id):
+        jobs.store.forget([job.id])
+    return web.Response(status=204)
+
+
+async def retry_job(request: web.Request) -> web.Response:
+    """Queue an ended job's workflow again, as a new job."""
+    job = _job(request)
+    again = parts_of(request).jobs.retry(job.id)
+    if again is None:
+        raise refusal_of(GraphEngineError("job_not_ended", id=job.id, state=job.state), 409)
+    return _answer(JobAnswer.of(again), status=201)
+
+
+async def move_job(request: web.Request) -> web.Response:
+    """Put a queued job at another place of the queue."""
+    job = _job(request)
+    body = await read_model(request, MoveBody)
+    if not parts_of(request).jobs.move(job.id, body.place):
+        raise _not_queued(job)
+    return await get_queue(request)
+
+
+# --- the queue ------------------------------------------------------------------------------------
+
+
+async def get_queue(request: web.Request) -> web.Response:
+    """The queue."""
+    jobs = parts_of(request).jobs
+    running, queued = jobs.unended()
+    ids = {"running": [job.id for job in running], "queued": [job.id for job in queued]}
+    return _answer(QueueAnswer(paused=jobs.paused, **ids))
+
+
+async def set_queue(request: web.Request) -> web.Response:
+    """Pause the queue after what runs now, or let it go on."""
+    body = await read_model(request, QueueBody)
+    parts_of(request).jobs.pause(body.paused)
+    return await get_queue(request)
+
+
+async def clear_queue(request: web.Request) -> web.Response:
+    """Take all queued jobs out of the queue."""
+    parts_of(request).jobs.clear()
+    return web.Response(status=204)
+
+
+# --- workflows ------------------------------------------------------------------------------------
+
+
+async def validate(request: web.Request) -> web.Response:
+    """Everything that is wrong with a workflow, without running it."""
+    body = await read_model(request, PromptBody)
+    problems = await asyncio.to_thread(_problems, parts_of(request), body)
+    valid = all(problem["severity"] == "warning" for problem in problems)
+    return _answer(ValidateAnswer(valid=valid, problems=problems))
+
+
+async def explain(request: web.Request) -> web.Response:
+    """Why each node would run now, or not, without running anything."""
+    parts = parts_of(request)
+    body = await read_model(request, PromptBody)
+    accepted = await asyncio.to_thread(accept, body.prompt, parts.engine, only=body.targets)
+    reasons = await asyncio.to_thread(parts.engine.explain, accepted.workflow)
+    told = {node: {**vars(reason), "runs": reason.runs} for node, reason in reasons.items()}
+    return _answer(ExplainAnswer(nodes=told))
+
+
+def _problems(parts: Parts, body: PromptBody) -> list[dict[str, Any]]:
+    from graphengine.graph import check_graph
+
+    engine = parts.engine
+    try:
+        workflow = read_prompt(body.prompt, engine)
+        found = check_graph(workflow, engine.registry, engine.folders, targets=body.targets)[1]
+    except ProblemsFound as error:
+        found = error.problems
+    return [problem.as_dict() for problem in found]
+
+
+# --- the engine -----------------------------------------------------------------------------------
+
+
+async def get_cache(request: web.Request) -> web.Response:
+    """What the cache of results holds."""
+    statistics = parts_of(request).engine.cache.statistics()
+    return _answer(CacheAnswer(**dataclasses.asdict(statistics)))
+
+
+async def clear_cache(request: web.Request) -> web.Response:
+    """Forget all results, after what runs now."""
+    parts_of(request).worker.free(models=False, results=True)
+    return web.Response(status=204)
+
+
+async def get_devices(request: web.Request) -> web.Response:
+    """The devices and what lies on them."""
+    parts = parts_of(request)
+    found = await asyncio.to_thread(system.devices, parts.settings.device)
+    networks = [
+        {
+            "network": str(resident.recipe),
+            "size_bytes": resident.size_bytes,
+            "own_bytes": resident.own_bytes,
+            "held": resident.held,
+        }
+        for resident in parts.engine.residents()
+    ]
+    return _answer(DevicesAnswer(devices=found, networks=networks))
+
+
+async def get_plugins(request: web.Request) -> web.Response:
+    """Which modules brought which nodes."""
+    registry = parts_of(request).engine.registry
+    nodes: dict[str, list[str]] = {}
+    for spec in registry.specs():
+        nodes.setdefault(spec.origin.package, []).append(spec.id)
+    failures = [docs.failure_json(failure) for failure in registry.failures]
+    return _answer(PluginsAnswer(nodes=nodes, failures=failures))
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/jobs",
+        "Jobs, newest first",
+        list_jobs,
+        JobsAnswer,
+        query=(
+            ("state", "States, separated by commas."),
+            ("limit", "How many."),
+            ("offset", "How many to leave out."),
+        ),
+    ),
+    Operation("POST", "/jobs", "Queue a job", create_job, JobAnswer, JobBody, 201),
+    Operation("GET", "/jobs/{id}", "A job", get_job, JobAnswer),
+    Operation("PUT", "/jobs/{id}", "Edit a queued job", edit_job, JobAnswer, PromptBody),
+    Operation("DELETE", "/jobs/{id}", "Cancel, stop or forget a job", cancel_job, status=204),
+    Operation(
+        "POST", "/jobs/{id}/retry", "Queue an ended job again", retry_job, JobAnswer, status=201
+    ),
+    Operation("POST", "/jobs/{id}/move", "Move a queued job", move_job, QueueAnswer, MoveBody),
+    Operation("GET", "/queue", "The queue", get_queue, QueueAnswer),
+    Operation("PUT", "/queue", "Pause or go on", set_queue, QueueAnswer, QueueBody),
+    Operation("DELETE", "/queue", "Clear the queue", clear_queue, status=204),
+    Operation("POST", "/validate", "Check a workflow", validate, ValidateAnswer, PromptBody),
+    Operation("POST", "/explain", "Why nodes would run", explain, ExplainAnswer, PromptBody),
+    Operation("GET", "/cache", "The cache of results", get_cache, CacheAnswer),
+    Operation("DELETE", "/cache", "Forget all results", clear_cache, status=204),
+    Operation("GET", "/devices", "Devices and networks", get_devices, DevicesAnswer),
+    Operation("GET", "/plugins", "Plugins and what failed", get_plugins, PluginsAnswer),
+)
+routes = [web.route(each.method, PREFIX + each.path, each.call) for each in OPERATIONS]
+
+
+def _answer(model: BaseModel, status: int = 200) -> web.Response:
+    return json_answer(model.model_dump(mode="json"), status)
+
+
+def _job(request: web.Request) -> Job:
+    job_id = request.match_info["id"]
+    job = parts_of(request).jobs.store.get(job_id)
+    if job is None:
+        raise Refusal(404, "job_not_found", f"There is no job {job_id!r}")
+    return job
+
+
+def _not_queued(job: Job) -> Refusal:
+    return refusal_of(GraphEngineError("job_not_queued", id=job.id, state=job.state), 409)
+
+
+def _bad_field(field: str, cause: str) -> Refusal:
+    return refusal_of(GraphEngineError("bad_field", field=field, cause=cause))

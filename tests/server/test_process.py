@@ -1,0 +1,40 @@
+"""The server as a process: killed at any moment, it loses nothing."""
+
+from __future__ import annotations
+
+import random
+import signal
+from pathlib import Path
+
+from tests.server.process import Server, kill_while_working, work
+
+
+def test_a_server_that_is_killed_again_and_again_loses_no_job(tmp_path: Path) -> None:
+    draw = random.Random(7)
+    pauses = [draw.uniform(0.0, 0.6) for _ in range(5)]
+
+    counts = kill_while_working(tmp_path, jobs=12, kills=5, seconds=0.15, pauses=pauses)
+
+    assert counts["lost"] == 0
+    assert counts["out_of_order"] == 0
+    assert counts["unfinished"] == 0
+    assert counts["never_ran"] == 0
+    assert counts["restarted"] <= 5
+
+
+def test_a_server_that_is_asked_to_stop_ends_soon_and_goes_on_later(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.start()
+    steps = {"class_type": "Steps", "inputs": {"count": 6000, "seconds": 0.01}}
+    long = {"1": steps, "2": {"class_type": "Show", "inputs": {"value": ["1", 0]}}}
+    server.call("/prompt", {"prompt": long, "prompt_id": "long"})
+    server.call("/prompt", {"prompt": work("next", 0), "prompt_id": "next"})
+
+    assert server.end(signal.SIGTERM) == 0
+    server.start()
+    queue = server.call("/queue")
+    waiting = [item[1] for item in queue["queue_running"] + queue["queue_pending"]]
+    server.call("/interrupt", {})
+    server.end(signal.SIGTERM)
+
+    assert waiting == ["long", "next"]
