@@ -17,7 +17,7 @@ from graphengine.events import Artifacts
 from graphengine.folders import Folders
 from graphengine.parameters import Bool, Choice, Float, Help, Int, Text, Widget
 from graphengine.results import Block, Expand, Items, Lazy
-from graphengine.spec import REQUIRED, InputSpec, NodeSpec, NodeTexts, Origin, OutputSpec
+from graphengine.spec import REQUIRED, InputSpec, Migrate, NodeSpec, NodeTexts, Origin, OutputSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
 Fingerprint = Callable[[Mapping[str, Any], Folders], Hashable]
@@ -42,6 +42,8 @@ class Mark:
     deprecated: bool
     experimental: bool
     search: tuple[str, ...]
+    renamed_from: tuple[str, ...]
+    migrate: Migrate | None
 
 
 def node(
@@ -57,11 +59,13 @@ def node(
     deprecated: bool = False,
     experimental: bool = False,
     search: tuple[str, ...] = (),
+    renamed_from: tuple[str, ...] = (),
+    migrate: Migrate | None = None,
 ) -> Callable[[F], F]:
     """Mark a function as the node ``id``; see `spec.NodeSpec` for what each option means."""
     mark = Mark(
         id, title, category, version, cache, fingerprint, concurrent, per_node, deprecated,
-        experimental, search,
+        experimental, search, renamed_from, migrate,
     )  # fmt: skip
 
     def attach(function: F) -> F:
@@ -103,6 +107,8 @@ def describe(
         deprecated=mark.deprecated,
         experimental=mark.experimental,
         search=mark.search,
+        renamed_from=mark.renamed_from,
+        migrate=mark.migrate,
         texts=texts or {},
         origin=origin or Origin(function.__module__),
     )

@@ -26,6 +26,7 @@ from graphengine.comfy.ui_writing import to_ui, without_repetition
 from graphengine.errors import GraphEngineError, Problem
 from graphengine.folders import Folders
 from graphengine.json_text import JsonText, parse_json
+from graphengine.migrating import migrated_canvas, migrated_workflow, with_versions
 from graphengine.missing_models import match_models
 from graphengine.native import is_native, native_text, parse_native
 from graphengine.registry import Registry
@@ -85,7 +86,8 @@ class Opened:
 
     def native(self) -> str:
         """The workflow as a file of our own."""
-        return native_text(without_repetition(self.canvas, self.layouts))
+        canvas = with_versions(self.canvas, self.layouts.spec)
+        return native_text(without_repetition(canvas, self.layouts))
 
 
 def open_file(path: str | Path, layouts: Layouts) -> Opened:
@@ -116,20 +118,30 @@ def open_content(content: bytes, name: str, layouts: Layouts) -> Opened:
 def open_data(data: Any, layouts: Layouts) -> Opened:
     """As `open_file`, from parsed JSON."""
     if is_native(data):
-        canvas = parse_native(data)
-        workflow, told = to_workflow(canvas, layouts, ui=to_ui(canvas, layouts))
-        return Opened("native", workflow, told, layouts, canvas, _models_of(canvas))
+        return _open_canvas("native", parse_native(data), (), layouts)
     if is_ui_format(data):
         canvas, told = parse_ui(data, layouts)
-        workflow, more = to_workflow(canvas, layouts, ui=data)
-        return Opened("ui", workflow, (*told, *more), layouts, canvas, _models_of(canvas))
+        return _open_canvas("ui", canvas, told, layouts, ui=data)
     if isinstance(data, Mapping):
         for wrapper in ("workflow", "prompt", "output"):
             inner = data.get(wrapper)
             if isinstance(inner, Mapping) and "class_type" not in inner:
                 return open_data(inner, layouts)
     prompt, told = _without_comments(data)
-    return Opened("api", parse_api(prompt), told, layouts)
+    workflow, more = migrated_workflow(parse_api(prompt), layouts.spec)
+    return Opened("api", workflow, (*told, *more), layouts)
+
+
+def _open_canvas(
+    form: Form,
+    canvas: Canvas,
+    told: tuple[Problem, ...],
+    layouts: Layouts,
+    ui: Mapping[str, Any] | None = None,
+) -> Opened:
+    canvas, migrated = migrated_canvas(canvas, layouts.spec)
+    workflow, more = to_workflow(canvas, layouts, ui or to_ui(canvas, layouts))
+    return Opened(form, workflow, (*told, *migrated, *more), layouts, canvas, _models_of(canvas))
 
 
 # --- files that carry a workflow ------------------------------------------------------------------

@@ -36,6 +36,7 @@ class Registry:
 
     def __init__(self, specs: Iterable[NodeSpec] = ()) -> None:
         self._specs: dict[str, NodeSpec] = {}
+        self._renamed: dict[str, str] = {}
         self._failures: list[LoadFailure] = []
         for spec in specs:
             self.add(spec)
@@ -46,8 +47,9 @@ class Registry:
         return tuple(self._failures)
 
     def get(self, node_id: str) -> NodeSpec | None:
-        """The node type of this id, or None."""
-        return self._specs.get(node_id)
+        """The node type that has this id or had it before, or None."""
+        found = self._specs.get(node_id)
+        return found if found is not None else self._specs.get(self._renamed.get(node_id, ""))
 
     def ids(self) -> tuple[str, ...]:
         """All ids, sorted."""
@@ -72,6 +74,7 @@ class Registry:
             )
             return False
         self._specs[spec.id] = spec
+        self._renamed.update(dict.fromkeys(spec.renamed_from, spec.id))
         return True
 
     def add_functions(self, *functions: Callable[..., Any]) -> None:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from graphengine.folders import Folders
 
 
+Migrate = Callable[[int, Mapping[str, Any]], Mapping[str, Any]]
+"""From an older version's number and values, the values by name of the present version."""
+
+
 class _Required:
     def __repr__(self) -> str:
         return "REQUIRED"
@@ -97,6 +101,8 @@ class NodeSpec:
     ``concurrent``: may overlap with other work because it waits (files, network), not computes.
     ``open_inputs``: links to names that it does not declare are passed on as well.
     ``per_node``: the node's id is part of its results' key, so equal nodes do not share results.
+    ``renamed_from``: ids that it had before; workflows that name one of them get this node.
+    ``migrate``: from a version and the values that it was saved with, this version's values.
     """
 
     id: str
@@ -119,6 +125,8 @@ class NodeSpec:
     deprecated: bool = False
     experimental: bool = False
     search: tuple[str, ...] = ()
+    renamed_from: tuple[str, ...] = ()
+    migrate: Migrate | None = None
     texts: Mapping[str, NodeTexts] = field(default_factory=dict)
     origin: Origin = Origin("")
 

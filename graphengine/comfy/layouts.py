@@ -82,9 +82,13 @@ class Layouts:
             self._known[node_type] = self._find(node_type)
         return self._known[node_type]
 
+    def spec(self, node_type: str) -> NodeSpec | None:
+        """Our node type of this name, or None."""
+        return None if self._registry is None else self._registry.get(node_type)
+
     def _find(self, node_type: str) -> NodeLayout | None:
         core = core_layouts().get(node_type)
-        spec = None if self._registry is None else self._registry.get(node_type)
+        spec = self.spec(node_type)
         ours = None if spec is None else layout_of(spec)
         if core is None or ours is None:
             return core or ours

@@ -27,6 +27,7 @@ _LINK_FIELDS = frozenset(["id", "origin_id", "origin_slot", "target_id", "target
 _GRAPH_FIELDS = frozenset(("nodes", "links", "groups", "definitions", "models"))
 _SUBGRAPH_FIELDS = _GRAPH_FIELDS | {"id", "name", "inputs", "outputs"}
 MOST_NESTED = 50
+VERSION_PROPERTY = "graphengine_version"
 OURS = "graphengine"
 """Under this name in ``extra`` stands what other editors have no field for."""
 
@@ -128,7 +129,7 @@ class _Reading:
             values.controls,
             values.unnamed,
             {name: raw[name] for name in VALUE_FIELDS if name in raw},
-            extra={name: value for name, value in raw.items() if name not in _NODE_FIELDS},
+            *_taken_version(raw),
         )
 
     def renamed(
@@ -250,6 +251,17 @@ def _point(value: Any) -> Point | None:
     x, y = value[:2]
     numbers = isinstance(x, int | float) and isinstance(y, int | float)
     return (x, y) if numbers else None
+
+
+def _taken_version(raw: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Our node type's version, which stands among a node's properties, and all other fields."""
+    extra = {name: value for name, value in raw.items() if name not in _NODE_FIELDS}
+    properties = extra.get("properties")
+    version = properties.get(VERSION_PROPERTY) if isinstance(properties, Mapping) else None
+    if type(version) is not int or not isinstance(properties, Mapping):
+        return 0, extra
+    rest = {name: value for name, value in properties.items() if name != VERSION_PROPERTY}
+    return version, {**extra, "properties": rest}
 
 
 def _mappings(value: Any) -> tuple[Mapping[str, Any], ...]:

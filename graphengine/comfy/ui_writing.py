@@ -17,7 +17,7 @@ from graphengine.canvas import (
     Subgraph,
 )
 from graphengine.comfy.layouts import NO_DEFAULT, InputLayout, Layouts, NodeLayout
-from graphengine.comfy.ui_format import OURS
+from graphengine.comfy.ui_format import OURS, VERSION_PROPERTY
 from graphengine.comfy.widget_values import name_values
 
 VERSION = 0.4
@@ -107,7 +107,10 @@ def _nodes(canvas: Canvas, layouts: Layouts) -> list[dict[str, Any]]:
             ]
         if node.title is not None:
             data["title"] = node.title
-        nodes.append({**data, **widget_list(node, layouts), **node.extra})
+        data |= {**widget_list(node, layouts), **node.extra}
+        if node.version:
+            data["properties"] = {**data["properties"], VERSION_PROPERTY: node.version}
+        nodes.append(data)
     return nodes
 
 
