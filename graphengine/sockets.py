@@ -341,6 +341,14 @@ class StyleModel:
     weights: Weights
 
 
+@socket("GLIGEN")
+@dataclass(frozen=True)
+class Gligen:
+    """Layers that let a model paint named things in given places."""
+
+    weights: Weights
+
+
 # --- sampling ------------------------------------------------------------------------------------
 
 

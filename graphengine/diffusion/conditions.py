@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -103,6 +103,13 @@ class TimedControl:
 
 
 @dataclass(frozen=True, eq=False)
+class Objects:
+    """Tokens that say what lies where. ``tokens``: [1, N, D]."""
+
+    tokens: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class PreparedCondition:
     """A condition on the device, resolved for one latent size.
 
@@ -118,6 +125,7 @@ class PreparedCondition:
     sigma_end: float
     concat: Tensor | None = None
     controls: tuple[TimedControl, ...] = ()
+    objects: Objects | None = None
 
     def active(self, sigma: float) -> bool:
         """Whether it says anything at ``sigma``."""
@@ -129,7 +137,8 @@ class Place:
     """What conditions are prepared for: the model, the latent's shape, the device.
 
     ``concat_of``: the further input channels that the network wants beside the noisy latent.
-    ``seed``: the sampler's, for what is random in a condition.
+    ``seed``: the sampler's, for what is random in a condition. ``objects_of``: what a condition
+    says to lie where, in a picture of so many latent pixels' height and width.
     """
 
     model: Model
@@ -142,6 +151,7 @@ class Place:
     concat_of: Callable[[Condition], Tensor | None]
     open_control: OpenControl
     seed: int = 0
+    objects_of: Callable[[Condition, int, int], Objects | None] = lambda *_: None
 
 
 Group = tuple[PreparedCondition, ...]
@@ -150,8 +160,8 @@ Group = tuple[PreparedCondition, ...]
 def prepare(conditionings: Sequence[Conditioning], place: Place) -> list[Group]:
     """The conditions of each conditioning, ready; the first one is the positive side.
 
-    An area on one side is given to the other side too, and control networks on the positive
-    side act on the negative one unless they say otherwise.
+    An area on one side is given to the other side too, and control networks and placed objects
+    on the positive side act on the negative one, the former unless they say otherwise.
     """
     groups = [
         [_prepared(condition, place, negative=index > 0) for condition in conditioning.conditions]
@@ -164,6 +174,7 @@ def prepare(conditionings: Sequence[Conditioning], place: Place) -> list[Group]:
         for negative in negatives:
             _share_areas(positive, negative)
             _share_controls(conditionings[0].conditions, positive, negative)
+            _share("objects", positive, negative)
     return [tuple(group) for group in groups]
 
 
@@ -183,6 +194,7 @@ def _prepared(condition: Condition, place: Place, *, negative: bool) -> Prepared
     )
     box, weight = _box_and_weight(condition, place)
     concat = place.concat_of(condition)
+    shown = (height, width) if box is None else (box.height, box.width)
     return PreparedCondition(
         context=context.to(place.device, place.dtype),
         y=None if y is None else y.to(place.device, place.dtype),
@@ -192,6 +204,7 @@ def _prepared(condition: Condition, place: Place, *, negative: bool) -> Prepared
         sigma_end=place.levels.percent_to_sigma(condition.end),
         concat=None if concat is None else concat.to(place.device),
         controls=tuple(_timed(application, place) for application in condition.control),
+        objects=place.objects_of(condition, *shown),
     )
 
 
@@ -302,18 +315,28 @@ def _share_controls(
     positive: list[PreparedCondition],
     negative: list[PreparedCondition],
 ) -> None:
-    """Let the controls of the positive side act on the negative one, if that has none.
+    """Let the controls of the positive side act on the negative one, where they should."""
+    willing = [
+        prepared
+        for condition, prepared in zip(given, positive, strict=False)
+        if condition.control_on_negative
+    ]
+    _share("controls", willing, negative)
+
+
+def _share(
+    what: Literal["controls", "objects"],
+    positive: Sequence[PreparedCondition],
+    negative: list[PreparedCondition],
+) -> None:
+    """Give what steers the positive side to the negative one, if that has nothing of the kind.
 
     Only conditions without an area give and take, in turn.
     """
     takers = [index for index, condition in enumerate(negative) if condition.box is None]
-    if not takers or any(negative[index].controls for index in takers):
+    if not takers or any(getattr(negative[index], what) for index in takers):
         return
-    acting = [
-        prepared.controls
-        for condition, prepared in zip(given, positive, strict=False)
-        if prepared.controls and condition.control_on_negative and prepared.box is None
-    ]
-    for turn, controls in enumerate(acting):
+    given = [getattr(condition, what) for condition in positive if condition.box is None]
+    for turn, steering in enumerate(found for found in given if found):
         index = takers[turn % len(takers)]
-        negative[index] = replace(negative[index], controls=controls)
+        negative[index] = replace(negative[index], **{what: steering})

@@ -19,6 +19,7 @@ from torch import Tensor
 from graphengine.diffusion.conditions import Place, prepare, resize_mask
 from graphengine.diffusion.control import control_opener
 from graphengine.diffusion.denoiser import Guided, Network, to_batch
+from graphengine.diffusion.grounding import open_grounding
 from graphengine.diffusion.guidance import Options, rule_of
 from graphengine.diffusion.inpaint import Inpainting, further_channels
 from graphengine.diffusion.model_sampling import ModelSampling, model_sampling
@@ -255,6 +256,7 @@ class _Session:
         model, guider = self.guider.model, self.guider
         rule = rule_of(guider)
         unet = self.store.unet(model)
+        grounding = open_grounding(self.store, model, unet, guider.conditionings)
         place = Place(
             model=model,
             levels=levels,
@@ -267,10 +269,13 @@ class _Session:
             concat_of=lambda condition: further_channels(model, condition, latent, mask),
             open_control=control_opener(self.store, model, unet, tuple(latent.shape)),
             seed=self.seed,
+            objects_of=grounding.objects_of,
         )
         groups = prepare(guider.conditionings, place)
         for option in options:
             stack.enter_context(option.attach(unet, levels, place.shape))
+        # Last, so that options find the network's own layers only.
+        stack.enter_context(grounding.attached())
         network = Network(unet, levels, place.dtype, self.sigmas, self.watch.check_cancelled)
         return Guided(network, groups, rule, guider.scales, options)
 

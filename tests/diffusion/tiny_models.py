@@ -169,6 +169,8 @@ def random_tensors(network: nn.Module, table: KeyTable, seed: int) -> dict[str, 
 
 def _random_tensor(key: str, shape: torch.Size, generator: torch.Generator) -> Tensor:
     noise = torch.randn(shape, generator=generator)
+    if not shape:
+        return noise
     if len(shape) == 1:
         return 0.05 * noise + (1.0 if "norm" in key and key.endswith("weight") else 0.0)
     if "embedding" in key and "time" not in key and "class" not in key:
