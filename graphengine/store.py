@@ -110,7 +110,7 @@ class Store:
 
     def end(self, job_id: str, state: State, result: JobResult) -> bool:
         """Mark a running job as ended, with what came of it; False if it is not running."""
-        values = {"finished": time.time(), "result": dataclasses.asdict(result)}
+        values = {"finished": time.time(), "result": _stored(result)}
         return self._pass(job_id, "running", state, values)
 
     def cancel(self, job_ids: Collection[str]) -> tuple[str, ...]:
@@ -254,6 +254,12 @@ def _queued(job_id: str) -> sa.Update:
 def _job(row: Any) -> Job:
     result = row["result"]
     return Job(**{**row, "targets": tuple(row["targets"]), "result": result and _result(result)})
+
+
+def _stored(result: JobResult) -> dict[str, Any]:
+    """As JSON values; `dataclasses.asdict` would copy whole workflows first."""
+    error = None if result.error is None else vars(result.error)
+    return {**vars(result), "error": error}
 
 
 def _result(stored: Mapping[str, Any]) -> JobResult:

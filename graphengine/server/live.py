@@ -42,7 +42,7 @@ class Said:
     type: str
     data: Mapping[str, Any]
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The frame."""
         return json.dumps({"type": self.type, "data": self.data}, separators=(",", ":"))

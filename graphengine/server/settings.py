@@ -32,7 +32,7 @@ class ServerSettings(Settings):
     database_url: str | None = None
     on_restart: Literal["requeue", "interrupt"] = "requeue"
     max_upload_mb: int = Field(default=100, ge=1)
-    preview_method: Literal["none", "auto", "latent2rgb", "taesd"] = "auto"
+    previews: bool = True
     web_directory: Path | None = None
 
     @property

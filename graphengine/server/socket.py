@@ -13,17 +13,20 @@ import json
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from graphengine.events import NodePreview
 from graphengine.job import Job
 from graphengine.jobs import Jobs
 from graphengine.server.live import LiveJob, Message, NodeState, Preview, Said
 from graphengine.worker import JobEnded, JobEvent
 
 BATCH_S = 1 / 30
+GATHER_S = 0.004
+"""Events are gathered so long before they are told."""
 MOST_WAITING_BYTES = 4 * 1024 * 1024
 HEARTBEAT_S = 30.0
 LARGEST_MESSAGE_BYTES = 1024 * 1024
@@ -42,6 +45,7 @@ class Outbox:
         self._previews: dict[str, Preview] = {}
         self._status: str | None = None
         self._last_batch = 0.0
+        self._batch_scheduled = False
         self._wake = asyncio.Event()
         self.overflown = False
 
@@ -125,21 +129,29 @@ class Outbox:
         wait = self._last_batch + BATCH_S - time.monotonic()
         if wait <= 0:
             self.flush()
-        else:
-            asyncio.get_running_loop().call_later(wait, self._wake.set)
+        elif not self._batch_scheduled:
+            self._batch_scheduled = True
+            asyncio.get_running_loop().call_later(wait, self._batch_is_due)
+
+    def _batch_is_due(self) -> None:
+        self._batch_scheduled = False
+        self._wake.set()
 
 
 class Hub:
     """Who listens, and what runs. `tell` may be called from any thread."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, *, previews: bool = True) -> None:
         self._jobs = jobs
+        self._previews = previews
+        self._last_preview = 0.0
         self._outboxes: dict[str, Outbox] = {}
         self._live: dict[str, LiveJob] = {}
         self._events: deque[tuple[Job, JobEvent]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._status_due = False
-        self._scheduled = False
+        self._soon = False
+        self._now = False
 
     def attach(self) -> None:
         """Begin to tell, from the running loop."""
@@ -151,14 +163,16 @@ class Hub:
         return len(self._outboxes)
 
     def tell(self, job: Job, event: JobEvent) -> None:
-        """An event of a job has happened."""
+        """An event of a job has happened; what a preview shows must be made now or never."""
+        if isinstance(event, NodePreview) and not self._shows(job, event):
+            return
         self._events.append((job, event))
-        self._schedule(self._drain)
+        self._wake(now=isinstance(event, JobEnded))
 
     def queue_changed(self) -> None:
         """The queue has become longer or shorter."""
         self._status_due = True
-        self._schedule(self._drain)
+        self._wake(now=False)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """One client's connection, until it ends."""
@@ -193,17 +207,41 @@ class Hub:
         if outbox is not None:
             outbox.put(message)
 
+    # --- in the worker's thread ---
+
+    def _shows(self, job: Job, preview: NodePreview) -> bool:
+        """Make a preview's picture if its owner listens and the last one is not too fresh."""
+        now = time.monotonic()
+        if not self._previews or job.client_id not in self._outboxes:
+            return False
+        if now - self._last_preview < BATCH_S:
+            return False
+        self._last_preview = now
+        return preview.image is not None
+
     # --- in the loop ---
 
-    def _schedule(self, call: Callable[[], None]) -> None:
-        if self._scheduled or self._loop is None:
+    def _wake(self, *, now: bool) -> None:
+        """Have the loop tell what has happened, a little later unless a job is over.
+
+        Each time the loop is woken the worker may lose the interpreter to it for milliseconds;
+        a short job is over by then.
+        """
+        loop = self._loop
+        if loop is None or self._now or (self._soon and not now):
             return
-        self._scheduled = True
+        if now:
+            self._now = True
+        else:
+            self._soon = True
         with contextlib.suppress(RuntimeError):  # the loop has closed
-            self._loop.call_soon_threadsafe(call)
+            loop.call_soon_threadsafe(self._drain if now else self._drain_soon)
+
+    def _drain_soon(self) -> None:
+        asyncio.get_running_loop().call_later(GATHER_S, self._drain)
 
     def _drain(self) -> None:
-        self._scheduled = False
+        self._soon = self._now = False
         while self._events:
             self._tell_now(*self._events.popleft())
         if self._status_due:
@@ -213,7 +251,7 @@ class Hub:
                 outbox.put_status(text)
 
     def _tell_now(self, job: Job, event: JobEvent) -> None:
-        live = self._live.setdefault(job.id, LiveJob(job))
+        live = self._live.get(job.id) or self._live.setdefault(job.id, LiveJob(job))
         outbox = self._outboxes.get(job.client_id or "")
         for message in live.messages(event):
             if outbox is not None:

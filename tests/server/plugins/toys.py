@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from graphengine.api import (
@@ -23,7 +24,7 @@ from graphengine.api import (
 
 
 @node("Number")
-def number(value: Annotated[int, Int(ge=0, le=1000, help="Which number.")] = 1) -> int:
+def number(value: Annotated[int, Int(ge=0, le=100000, help="Which number.")] = 1) -> int:
     """A number."""
     return value
 
@@ -61,7 +62,7 @@ def steps(count: int, context: Context, seconds: float = 0.0, picture: bool = Fa
         if picture:
             import PIL.Image
 
-            context.preview(PIL.Image.new("RGB", (1024, 16), (index, 0, 0)))
+            context.preview(partial(PIL.Image.new, "RGB", (1024, 16), (index, 0, 0)))
         context.progress(index + 1, count)
         time.sleep(seconds)
     return count
