@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from graphengine.canvas import Canvas
+from graphengine.collecting import collector_paused
 from graphengine.comfy import a1111
 from graphengine.comfy.a1111_workflow import model_references, workflow_of
 from graphengine.comfy.convert import to_workflow
@@ -104,6 +105,7 @@ def open_file(path: str | Path, layouts: Layouts) -> Opened:
     return open_content(content, str(path), layouts)
 
 
+@collector_paused()
 def open_content(content: bytes, name: str, layouts: Layouts) -> Opened:
     """As `open_file`, from what a file holds; messages call it ``name``."""
     if carrier(content) is not None:

@@ -23,11 +23,13 @@ Shown = tuple[CanvasNode, int]
 
 def group_definition(canvas: Canvas, node_type: str) -> Mapping[str, Any] | None:
     """The definition of a group node's type; None if it is no group node."""
-    name = next((node_type.removeprefix(p) for p in PREFIXES if node_type.startswith(p)), None)
+    if not node_type.startswith(PREFIXES):
+        return None
+    name = node_type[len(PREFIXES[0]) :]
     saved = canvas.extra.get("extra")
-    groups = saved.get("groupNodes") if isinstance(saved, Mapping) else None
-    found = groups.get(name) if isinstance(groups, Mapping) else None
-    return found if isinstance(found, Mapping) and isinstance(found.get("nodes"), list) else None
+    groups = saved.get("groupNodes") if isinstance(saved, dict) else None
+    found = groups.get(name) if isinstance(groups, dict) else None
+    return found if isinstance(found, dict) and isinstance(found.get("nodes"), list) else None
 
 
 def group_subgraph(node: CanvasNode, definition: Mapping[str, Any], layouts: Layouts) -> Subgraph:
@@ -62,7 +64,7 @@ def group_subgraph(node: CanvasNode, definition: Mapping[str, Any], layouts: Lay
 def _inside(definition: Mapping[str, Any], layouts: Layouts) -> Canvas:
     """The nodes of the definition by their place, and the links between them."""
     nodes = [
-        {**raw, "id": place} if isinstance(raw, Mapping) else raw
+        {**raw, "id": place} if isinstance(raw, dict) else raw
         for place, raw in enumerate(definition["nodes"])
     ]
     links = [[place, *item[:4]] for place, item in enumerate(_lists(definition.get("links"), 4))]

@@ -129,7 +129,7 @@ def _promote(
 
 def _proxies(node: CanvasNode) -> list[tuple[str, str]]:
     properties = node.extra.get("properties")
-    listed = properties.get("proxyWidgets") if isinstance(properties, Mapping) else None
+    listed = properties.get("proxyWidgets") if isinstance(properties, dict) else None
     return [
         (str(item[0]), str(item[1]))
         for item in (listed if isinstance(listed, list) else ())

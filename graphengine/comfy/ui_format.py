@@ -34,7 +34,7 @@ OURS = "graphengine"
 
 def is_ui_format(data: Any) -> bool:
     """Whether JSON is a workflow of the editor, not in API format."""
-    return isinstance(data, Mapping) and isinstance(data.get("nodes"), list)
+    return isinstance(data, dict) and isinstance(data.get("nodes"), list)
 
 
 @collector_paused()
@@ -62,7 +62,7 @@ class _Reading:
     def subgraphs(self, data: Any, found: dict[str, Subgraph], depth: int) -> None:
         """Definitions, also nested ones; their ids are unique in the whole file."""
         definitions = data.get("definitions")
-        listed = definitions.get("subgraphs") if isinstance(definitions, Mapping) else None
+        listed = definitions.get("subgraphs") if isinstance(definitions, dict) else None
         for raw in listed if isinstance(listed, list) else ():
             if not is_ui_format(raw) or not isinstance(raw.get("id"), str):
                 self.tell("broken_subgraph", got=shown(raw))
@@ -102,8 +102,8 @@ class _Reading:
     # --- nodes ---
 
     def node(self, raw: Any) -> CanvasNode | None:
-        node_id = _id(raw.get("id")) if isinstance(raw, Mapping) else None
-        if not isinstance(raw, Mapping) or node_id is None:
+        node_id = _id(raw.get("id")) if isinstance(raw, dict) else None
+        if not isinstance(raw, dict) or node_id is None:
             self.tell("broken_node", got=shown(raw))
             return None
         node_type = raw.get("type")
@@ -136,7 +136,7 @@ class _Reading:
         self, node: CanvasNode, listed: Iterable[Any], taken: Mapping[str, CanvasNode]
     ) -> CanvasNode:
         """The node with an id above all others; links by its old one belong to the first."""
-        ids = [*taken, *(_id(raw.get("id")) for raw in listed if isinstance(raw, Mapping))]
+        ids = [*taken, *(_id(raw.get("id")) for raw in listed if isinstance(raw, dict))]
         highest = max((int(known) for known in ids if known and known.isdecimal()), default=0)
         self.tell("renamed_node", str(highest + 1), node.title or node.type, got=node.id)
         return dataclasses.replace(node, id=str(highest + 1))
@@ -157,20 +157,17 @@ class _Reading:
     def slots(self, raw: Any, node_id: str | None) -> tuple[Slot, ...]:
         found = []
         for item in _items(raw):
-            if not isinstance(item, Mapping) or not isinstance(item.get("name", ""), str):
+            if not isinstance(item, dict) or not isinstance(item.get("name", ""), str):
                 self.tell("broken_slot", node_id, got=shown(item))
                 continue
-            widget = item.get("widget")
-            name = widget.get("name") if isinstance(widget, Mapping) else None
             extra = {key: item[key] for key in item if key not in _SLOT_FIELDS}
-            if isinstance(widget, Mapping) and len(widget) > 1:
-                extra["widget"] = widget
+            widget = item.get("widget")
             found.append(
                 Slot(
                     item.get("name", ""),
                     _type(item.get("type"), extra),
                     _id(item.get("link")),
-                    name if isinstance(name, str) else None,
+                    None if widget is None else _widget_name(widget, extra),
                     extra,
                 )
             )
@@ -180,7 +177,7 @@ class _Reading:
 
     def links(self, raw: Any) -> dict[str, CanvasLink]:
         found: dict[str, CanvasLink] = {}
-        for item in raw.values() if isinstance(raw, Mapping) else _items(raw):
+        for item in raw.values() if isinstance(raw, dict) else _items(raw):
             link = _link(item)
             if link is None:
                 if item is not None:
@@ -207,7 +204,7 @@ def _link(item: Any) -> CanvasLink | None:
         link_id, origin, origin_slot, target, target_slot = item[:5]
         kind = item[5] if len(item) > 5 else "*"
         extra: dict[str, Any] = {}
-    elif isinstance(item, Mapping):
+    elif isinstance(item, dict):
         link_id, origin, target = item.get("id"), item.get("origin_id"), item.get("target_id")
         origin_slot, target_slot = item.get("origin_slot"), item.get("target_slot")
         kind = item.get("type")
@@ -242,9 +239,19 @@ def _type(value: Any, extra: dict[str, Any]) -> str:
     return "COMBO" if isinstance(value, list) else "*"
 
 
+def _widget_name(widget: Any, extra: dict[str, Any]) -> str | None:
+    """The name of the widget that a slot stands for; what else is said of it goes to ``extra``."""
+    if not isinstance(widget, dict):
+        return None
+    if len(widget) > 1:
+        extra["widget"] = widget
+    name = widget.get("name")
+    return name if isinstance(name, str) else None
+
+
 def _point(value: Any) -> Point | None:
     """A place or a size; old files write ``{"0": x, "1": y}``."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = [value.get("0"), value.get("1")]
     if not isinstance(value, list) or len(value) < 2:
         return None
@@ -257,23 +264,23 @@ def _taken_version(raw: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
     """Our node type's version, which stands among a node's properties, and all other fields."""
     extra = {name: value for name, value in raw.items() if name not in _NODE_FIELDS}
     properties = extra.get("properties")
-    version = properties.get(VERSION_PROPERTY) if isinstance(properties, Mapping) else None
-    if type(version) is not int or not isinstance(properties, Mapping):
+    version = properties.get(VERSION_PROPERTY) if isinstance(properties, dict) else None
+    if type(version) is not int or not isinstance(properties, dict):
         return 0, extra
     rest = {name: value for name, value in properties.items() if name != VERSION_PROPERTY}
     return version, {**extra, "properties": rest}
 
 
 def _mappings(value: Any) -> tuple[Mapping[str, Any], ...]:
-    return tuple(item for item in _items(value) if isinstance(item, Mapping))
+    return tuple(item for item in _items(value) if isinstance(item, dict))
 
 
 def _taken_panel(extra: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
     """The panel's choices in ``extra.graphengine``, and everything else."""
     inner = extra.get("extra")
-    ours = inner.get(OURS) if isinstance(inner, Mapping) else None
-    panel = ours.get("panel") if isinstance(ours, Mapping) else None
-    if not isinstance(panel, Mapping) or not isinstance(inner, Mapping):
+    ours = inner.get(OURS) if isinstance(inner, dict) else None
+    panel = ours.get("panel") if isinstance(ours, dict) else None
+    if not isinstance(panel, dict) or not isinstance(inner, dict):
         return {}, dict(extra)
     rest = {name: value for name, value in inner.items() if name != OURS}
     return panel, {**extra, "extra": rest}

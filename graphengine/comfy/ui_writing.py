@@ -121,7 +121,7 @@ def _slot(slot: Slot, link: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_names(node: CanvasNode, layout: NodeLayout | None) -> dict[str, Any]:
     if layout is None:
-        as_object = isinstance(node.saved.get("widgets_values"), Mapping)
+        as_object = isinstance(node.saved.get("widgets_values"), dict)
         return _unknown_values(node, as_object=as_object)
     listed = _in_order(node, layout.widgets)
     return {"widgets_values": listed} if listed else {}

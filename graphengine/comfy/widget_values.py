@@ -37,7 +37,7 @@ def name_values(
     they account for every value.
     """
     found = _from_saved(layout, slots, saved)
-    if not isinstance(named, Mapping):
+    if not isinstance(named, dict):
         return found
     by_name = _from_mapping(layout, named)
     values = {**found.values, **by_name.values}
@@ -47,7 +47,7 @@ def name_values(
 
 
 def _from_saved(layout: NodeLayout | None, slots: Sequence[Slot], saved: Any) -> NamedValues:
-    if isinstance(saved, Mapping):
+    if isinstance(saved, dict):
         if saved and all(key.isdecimal() for key in saved):
             return _from_saved(layout, slots, list(saved.values()))
         return _from_mapping(layout, saved)
