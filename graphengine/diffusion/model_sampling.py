@@ -261,7 +261,7 @@ def _from_x0(_: ModelSampling, _x: Tensor, output: Tensor, _sigma: Tensor) -> Te
 
 
 def _from_lcm(levels: ModelSampling, x: Tensor, output: Tensor, sigma: Tensor) -> Tensor:
-    """Boundary condition of consistency models: Luo et al. 2023 (arXiv:2310.04378), eq. 9."""
+    """Boundary condition of consistency models: Luo et al. 2023 (arXiv:2310.04378)."""
     scaled = levels.timestep(sigma) * 10.0
     skip = LCM_SIGMA_DATA**2 / (scaled**2 + LCM_SIGMA_DATA**2)
     out = scaled / (scaled**2 + LCM_SIGMA_DATA**2) ** 0.5

@@ -108,7 +108,7 @@ def linear_quadratic(levels: ModelSampling, steps: int) -> Tensor:
 
 
 def kl_optimal(levels: ModelSampling, steps: int) -> Tensor:
-    """Evenly spaced in arctan sigma: Sabour et al. 2024 (arXiv:2404.14507), theorem 3.1.
+    """Evenly spaced in arctan sigma: Sabour et al. 2024 (arXiv:2404.14507).
 
     The formula divides by steps - 1; a single step starts at the top.
     """

@@ -10,7 +10,7 @@ from graphengine.diffusion.samplers.steps import Run
 
 
 def lcm(run: Run, x: Tensor, sigmas: Tensor) -> Tensor:
-    """Multistep consistency sampling: Luo et al. 2023 (arXiv:2310.04378), Alg. 3."""
+    """Multistep consistency sampling: Luo et al. 2023 (arXiv:2310.04378)."""
     noise = run.noise.independent(x)
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         x_i, x = x, run.denoise(x, sigma)

@@ -1,6 +1,6 @@
 """DEIS (Zhang & Chen 2022, arXiv:2204.13902), polynomials in the time of a VP process.
 
-Weights as in zju-pi's diff-sampler (Apache-2.0), mode "tab".
+Weights as in zju-pi's diff-sampler, mode "tab".
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def dpm_adaptive(
     eta: float = 0.0,
     s_noise: float = 1.0,
 ) -> Tensor:
-    """DPM-Solver-12 or -23 with steps sized by the difference of both orders (appendix C).
+    """DPM-Solver-12 or -23 with steps sized by the difference of both orders.
 
     Only the ends of ``sigmas`` count. Each record's number of steps is 1 more than its index.
     """
@@ -98,7 +98,7 @@ def _at_once(run: Run, x: Tensor, sigmas: Tensor) -> Tensor:
 
 
 def _orders(looks: int) -> list[int]:
-    """Orders that add up to ``looks``: Lu et al. 2022, section 3.4."""
+    """Orders that add up to ``looks``"""
     if looks % 3 == 0:
         return [3] * (looks // 3 - 1) + [2, 1]
     return [3] * (looks // 3) + [looks % 3]
@@ -128,7 +128,7 @@ class _Stages:
         self._eps_at: dict[float, Tensor] = {}
 
     def of_order(self, order: int) -> Tensor:
-        """x after the step: DPM-Solver-1, -2 or -3 (Alg. 1, 4, 5)."""
+        """x after the step: DPM-Solver-1, -2 or -3."""
         return (self._first, self._second, self._third)[order - 1]()
 
     def pair(self, order: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Stochastic DPM-Solver++ (Lu et al. 2022, arXiv:2211.01095, section 5), as in k-diffusion (MIT).
+"""Stochastic DPM-Solver++ (Lu et al. 2022, arXiv:2211.01095), as in k-diffusion (MIT).
 
 The noise is a Brownian path over the levels, so that step count and order share one path.
 """
@@ -68,7 +68,7 @@ def dpmpp_2m_sde(
     solver_type: Literal["midpoint", "heun"] = "midpoint",
     noise_on_device: bool = False,
 ) -> Tensor:
-    """Multistep of second order, SDE-DPM-Solver++(2M): Lu et al. 2022b, Alg. 4."""
+    """Multistep of second order, SDE-DPM-Solver++(2M)."""
     if len(sigmas) < 2:
         return x
     sigmas = with_finite_start(run, sigmas)

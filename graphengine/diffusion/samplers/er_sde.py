@@ -1,4 +1,4 @@
-"""Extended reverse-time SDE (Cui et al. 2023, arXiv:2309.06169; the authors' code)."""
+"""Extended reverse-time SDE (Cui et al. 2023, arXiv:2309.06169; the authors' code, MIT)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def er_sde(
     eta: float = 1.0,
     s_noise: float = 1.0,
 ) -> Tensor:
-    """ER-SDE-Solver of up to third order: Alg. 1-3, over lambda = sigma / alpha.
+    """ER-SDE-Solver of up to third order, over lambda = sigma / alpha.
 
     ``solver_type`` chooses how noise is scaled along the way; ODE adds none.
     """

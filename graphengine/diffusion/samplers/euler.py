@@ -100,5 +100,5 @@ def euler_ancestral_cfg_pp(
 
 
 def euler_cfg_pp(run: Run, x: Tensor, sigmas: Tensor) -> Tensor:
-    """The deterministic one of the above: CFG++ (Chung et al. 2024, Alg. 2)."""
+    """The deterministic one of the above: CFG++ (Chung et al. 2024)."""
     return euler_ancestral_cfg_pp(run, x, sigmas, eta=0.0)

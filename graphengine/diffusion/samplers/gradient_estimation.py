@@ -10,7 +10,7 @@ from graphengine.diffusion.samplers.steps import Run, slope
 
 
 def gradient_estimation(run: Run, x: Tensor, sigmas: Tensor, *, ge_gamma: float = 2.0) -> Tensor:
-    """Euler steps along gamma · slope + (1 - gamma) · earlier slope: section 4."""
+    """Euler steps along gamma · slope + (1 - gamma) · earlier slope."""
     return _gradient_estimation(run, x, sigmas, ge_gamma, cfg_pp=False)
 
 

@@ -52,7 +52,7 @@ def ipndm(run: Run, x: Tensor, sigmas: Tensor, *, max_order: int = 4) -> Tensor:
 
 
 def ipndm_v(run: Run, x: Tensor, sigmas: Tensor, *, max_order: int = 4) -> Tensor:
-    """iPNDM for uneven steps (zju-pi's diff-sampler, Apache-2.0)."""
+    """iPNDM for uneven steps, as in zju-pi's diff-sampler."""
     times = sigmas.double().tolist()
     slopes: deque[Tensor] = deque(maxlen=max_order)
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):

@@ -28,10 +28,10 @@ def sa_solver(
     use_pece: bool = False,
     simple_order_2: bool = False,
 ) -> Tensor:
-    """Predictor and corrector with noise of strength tau = ``eta`` in a part of the run: Alg. 1.
+    """Predictor and corrector with noise of strength tau = ``eta`` in a part of the run.
 
     ``use_pece``: look again after the corrector. ``simple_order_2``: second order by the
-    simplified weights of appendix B.3.
+    simplified weights.
     """
     sigmas = with_finite_start(run, sigmas)
     noise, path = run.noise.independent(x), run.path

@@ -46,7 +46,7 @@ def heun(
 def heunpp2(run: Run, x: Tensor, sigmas: Tensor) -> Tensor:
     """Heun++: slopes one and two steps ahead, weighted by their sigma over sigma_max.
 
-    From zju-pi's and Carzit's sampler collection (MIT). The last step is Euler's, the one
+    From Carzit's sampler collection (MIT). The last step is Euler's, the one
     before it uses one further slope.
     """
     top = sigmas[0]

@@ -15,7 +15,7 @@ from graphengine.diffusion.samplers.steps import Run, with_finite_start
 def seeds_2(
     run: Run, x: Tensor, sigmas: Tensor, *, eta: float = 1.0, s_noise: float = 1.0, r: float = 0.5
 ) -> Tensor:
-    """SEEDS-2: two looks a step, the second at the share ``r`` of it: Alg. 2."""
+    """SEEDS-2: two looks a step, the second at the share ``r`` of it."""
     sigmas = with_finite_start(run, sigmas)
     noise, path = run.noise.independent(x), run.path
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
@@ -51,7 +51,7 @@ def seeds_3(
     r_1: float = 1 / 3,
     r_2: float = 2 / 3,
 ) -> Tensor:
-    """SEEDS-3: three looks a step: Alg. 3."""
+    """SEEDS-3: three looks a step."""
     sigmas = with_finite_start(run, sigmas)
     noise, path = run.noise.independent(x), run.path
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):

@@ -18,7 +18,7 @@ Variant = Literal["bh1", "bh2"]
 
 
 def uni_pc(run: Run, x: Tensor, sigmas: Tensor, *, variant: Variant = "bh1") -> Tensor:
-    """Predictor and corrector of up to third order from one look at the model a step: Alg. 5-8."""
+    """Predictor and corrector of up to third order from one look at the model a step."""
     steps = len(sigmas) - 1
     if steps < 1:
         return x
@@ -81,7 +81,7 @@ def _update(
 
 
 def _system(ratios: list[Tensor], hh: Tensor, variant: Variant) -> tuple[Tensor, Tensor, Tensor]:
-    """(R, b, B(h)) of eq. 8: the weights rho solve R·rho = b."""
+    """(R, b, B(h)): the weights rho solve R·rho = b."""
     scale = hh if variant == "bh1" else hh.expm1()
     powers = torch.stack(ratios)
     phi, factorial = hh.expm1() / hh - 1, 1
