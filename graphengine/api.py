@@ -57,6 +57,7 @@ from graphengine.sockets import (
     Sampler,
     Sigmas,
     StyleModel,
+    UpscaleModel,
     Vae,
     socket,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "Sigmas",
     "StyleModel",
     "Text",
+    "UpscaleModel",
     "Vae",
     "node",
     "socket",

@@ -349,6 +349,15 @@ class Gligen:
     weights: Weights
 
 
+@socket("UPSCALE_MODEL")
+@dataclass(frozen=True)
+class UpscaleModel:
+    """A network that makes pictures ``scale`` times as large."""
+
+    weights: Weights
+    scale: int
+
+
 # --- sampling ------------------------------------------------------------------------------------
 
 

@@ -40,6 +40,7 @@ def decode_tiled(
     ] = 8,
 ) -> Image:
     """Turn a latent into a picture tile by tile, which needs little memory."""
-    from graphengine.diffusion.vae import Tiling, decode
+    from graphengine.diffusion.tiles import Tiling
+    from graphengine.diffusion.vae import decode
 
     return decode(context.models, vae, samples, tiling=Tiling(tile_size, overlap))

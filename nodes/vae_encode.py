@@ -40,6 +40,7 @@ def encode_tiled(
     ] = 8,
 ) -> Latent:
     """Turn a picture into a latent tile by tile, which needs little memory."""
-    from graphengine.diffusion.vae import Tiling, encode
+    from graphengine.diffusion.tiles import Tiling
+    from graphengine.diffusion.vae import encode
 
     return encode(context.models, vae, pixels, tiling=Tiling(tile_size, overlap))

@@ -6,33 +6,19 @@ leaves the latent unscaled; the sampler scales it by its family's factor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from graphengine.diffusion.residency import ModelStore
+from graphengine.diffusion.tiles import Tiling, tiled
 from graphengine.errors import InputError, OutOfMemory
 from graphengine.sockets import Image, Latent, Vae
 
 # Picture pixels of the tiles tried in turn when a whole picture does not fit in memory.
 _FALLBACK_TILES = (512, 256)
-_FALLBACK_OVERLAP = 64
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """Square tiles of ``size`` picture pixels that share ``overlap`` pixels with each neighbour."""
-
-    size: int = 512
-    overlap: int = _FALLBACK_OVERLAP
-
-    def in_units(self, pixels: int) -> Tiling:
-        """The same tiles measured in units of so many pixels; at most half a tile overlaps."""
-        size = max(1, self.size // pixels)
-        return Tiling(size, min(self.overlap // pixels, size // 2))
 
 
 def decode(
@@ -113,7 +99,7 @@ def _decode_one(network: nn.Module, z: Tensor, tiling: Tiling | None) -> Tensor:
     if tiling is None:
         return _to_pixels(_decoded(network, z))
     tiles = tiling.in_units(factor)
-    return _to_pixels(_tiled(partial(_decoded, network), z, tiles, scale=factor))
+    return _to_pixels(tiled(partial(_decoded, network), z, tiles, scale=factor))
 
 
 def _encode_one(network: nn.Module, x: Tensor, tiling: Tiling | None) -> Tensor:
@@ -123,7 +109,7 @@ def _encode_one(network: nn.Module, x: Tensor, tiling: Tiling | None) -> Tensor:
         return _encoded(network, x)
     latent = tiling.in_units(factor)
     tiles = Tiling(latent.size * factor, latent.overlap * factor)
-    return _tiled(partial(_encoded, network), x, tiles, scale=1 / factor)
+    return tiled(partial(_encoded, network), x, tiles, scale=1 / factor)
 
 
 def _decoded(network: nn.Module, z: Tensor) -> Tensor:
@@ -140,58 +126,6 @@ def _encoded(network: nn.Module, x: Tensor) -> Tensor:
 def _factor(network: nn.Module) -> int:
     levels: int = len(network.config.block_out_channels)  # type: ignore[union-attr, arg-type]
     return 1 << (levels - 1)
-
-
-# --- tiles ----------------------------------------------------------------------------------------
-
-
-def _tiled(work: Callable[[Tensor], Tensor], x: Tensor, tiles: Tiling, *, scale: float) -> Tensor:
-    """``work`` of all tiles of ``x``, blended; the result's sides are ``scale`` times those of x.
-
-    Neighbouring tiles fade into each other linearly over their overlap.
-    """
-    height, width = (round(side * scale) for side in x.shape[-2:])
-    results = [
-        (top, left, work(x[..., top : top + tiles.size, left : left + tiles.size]))
-        for top, left in _corners(x.shape[-2:], tiles)
-    ]
-    like = results[0][-1]
-    total = like.new_zeros((*like.shape[:2], height, width))
-    weight = like.new_zeros((1, 1, height, width))
-    for top, left, result in results:
-        fade = _fade(result, round(tiles.overlap * scale))
-        rows = slice(round(top * scale), round(top * scale) + result.shape[-2])
-        columns = slice(round(left * scale), round(left * scale) + result.shape[-1])
-        total[..., rows, columns] += result * fade
-        weight[..., rows, columns] += fade
-    return total / weight
-
-
-def _corners(sides: torch.Size, tiles: Tiling) -> Iterator[tuple[int, int]]:
-    height, width = sides
-    for top in _starts(height, tiles):
-        for left in _starts(width, tiles):
-            yield top, left
-
-
-def _starts(side: int, tiles: Tiling) -> list[int]:
-    """Where tiles begin; the last one is moved back to end at the edge."""
-    last = max(0, side - tiles.size)
-    return [*range(0, last, tiles.size - tiles.overlap), last]
-
-
-def _fade(tile: Tensor, overlap: int) -> Tensor:
-    """Weights of a tile, [1, 1, h, w]: rising from near 0 at each edge to 1 within ``overlap``.
-
-    The picture's own edges fade too, which the division by the sum of weights undoes.
-    """
-    rows, columns = (_ramp(side, overlap, tile) for side in tile.shape[-2:])
-    return rows[None, None, :, None] * columns[None, None, None, :]
-
-
-def _ramp(side: int, overlap: int, like: Tensor) -> Tensor:
-    steps = torch.arange(1, side + 1, device=like.device, dtype=like.dtype)
-    return (torch.minimum(steps, steps.flip(0)) / (overlap + 1)).clamp(max=1.0)
 
 
 # --- values ---------------------------------------------------------------------------------------

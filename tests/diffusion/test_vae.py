@@ -13,7 +13,8 @@ from torch import Tensor
 from graphengine.diffusion import vae as coding
 from graphengine.diffusion.checkpoint import load_checkpoint, load_vae_file
 from graphengine.diffusion.residency import ModelStore
-from graphengine.diffusion.vae import Tiling, crop_to_multiple, decode, encode
+from graphengine.diffusion.tiles import Tiling, tiled
+from graphengine.diffusion.vae import crop_to_multiple, decode, encode
 from graphengine.errors import LANGUAGES, InputError, OutOfMemory
 from graphengine.sockets import Family, Image, Latent, Vae
 from tests.diffusion import tiny_models as tiny
@@ -170,13 +171,13 @@ def test_blending_tiles_of_a_pointwise_function_gives_the_function(
     def work(part: Tensor) -> Tensor:
         return part.repeat_interleave(4, -1).repeat_interleave(4, -2) * 3
 
-    blended = coding._tiled(work, x, Tiling(tile, overlap), scale=4)
+    blended = tiled(work, x, Tiling(tile, overlap), scale=4)
     assert torch.allclose(blended, work(x), atol=1e-5)
 
 
 def test_neighbouring_tiles_fade_into_each_other_without_a_step() -> None:
     values = iter((0.0, 1.0))
-    blended = coding._tiled(
+    blended = tiled(
         lambda part: torch.full_like(part, next(values)), torch.zeros(1, 1, 8, 12), Tiling(8, 4),
         scale=1,
     )  # fmt: skip
