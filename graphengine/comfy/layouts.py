@@ -1,7 +1,7 @@
 """Which widgets a node type has, in the order in which ComfyUI saves their values.
 
-Sources, in this order: ComfyUI's own nodes (``core_nodes.json``, facts of its public node list,
-version 0.3.64; a plugin cannot change these), then the registry.
+Sources, in this order: ComfyUI's own nodes (``core_nodes.json``: what its server of version 0.3.64
+lists, and docs.comfy.org for other families; a plugin cannot change these), then the registry.
 """
 
 from __future__ import annotations
