@@ -23,7 +23,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, distributed, nn
 
-POOL = 16_000  # scenes a process
+POOL = 8_000  # scenes a process
 EMPTY_SHARE = 0.12
 FOREGROUND_WEIGHT = 3.0
 FOREGROUND_UNTIL = 0.7  # of the training
