@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from graphengine.canvas import Canvas, CanvasNode
@@ -50,7 +51,7 @@ def after_run(canvas: Canvas, random: Random) -> Canvas:
 
 def _controlled(node: CanvasNode, random: Random) -> CanvasNode:
     changed = _changed(node.values, node.controls, random)
-    unnamed = _changed_primitive(node.unnamed, random)
+    unnamed = _changed_unnamed(node.unnamed, random)
     if not changed and unnamed == node.unnamed:
         return node
     return dataclasses.replace(node, values={**node.values, **changed}, unnamed=unnamed)
@@ -66,8 +67,10 @@ def _changed(
     }
 
 
-def _changed_primitive(unnamed: tuple[Any, ...], random: Random) -> tuple[Any, ...]:
-    """A primitive has no names: its value stands first, its control second."""
-    if len(unnamed) != 2 or type(unnamed[0]) is not int or unnamed[1] not in CONTROLS:
-        return unnamed
-    return (next_seed(unnamed[0], unnamed[1], random), unnamed[1])
+def _changed_unnamed(unnamed: tuple[Any, ...], random: Random) -> tuple[Any, ...]:
+    """Values without names, of primitives and subgraphs too: a control follows its seed."""
+    changed = list(unnamed)
+    for place, (seed, control) in enumerate(pairwise(unnamed)):
+        if type(seed) is int and isinstance(control, str) and control in CONTROLS:
+            changed[place] = next_seed(seed, control, random)
+    return tuple(changed)

@@ -48,6 +48,7 @@ def test_the_next_run_of_a_workflow() -> None:
         drawn(3, "PrimitiveNode", outputs="INT", values=[9, "increment"]),
         drawn(4, "RandomNoise", [slot("noise_seed", "INT", 1, widget=True)], values=[0, "fixed"]),
         drawn(5, "noise"),
+        drawn(6, "Plugin", values=["a", 7, "decrement", 1.5, "increment"]),
     ]
     opened = open_data(
         file(
@@ -65,6 +66,7 @@ def test_the_next_run_of_a_workflow() -> None:
     assert found["2"]["noise_seed"] == 3
     assert found["4"]["noise_seed"] == 10
     assert found["5:7"]["noise_seed"] == 9
+    assert again.ui()["nodes"][5]["widgets_values"] == ["a", 6, "decrement", 1.5, "increment"]
     assert again.ui()["nodes"][0]["widgets_values"][:2] == [4, "increment"]
     assert after_run(opened.canvas, random.Random(1)) == again.canvas
 

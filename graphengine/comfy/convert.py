@@ -147,13 +147,13 @@ class _Flattening:
 
     def _values(self, scope: Scope, node: CanvasNode) -> dict[str, Any]:
         layout = self._layouts.get(node.type)
-        values = dict(node.values)
+        values = {**node.values, **scope.inside.get(node.id, {})}
         for entry in layout.defaults if layout is not None else ():
             if entry.name not in values:
                 values[entry.name] = entry.default
-                got = shown(entry.default)
-                self._tell("value_filled_in", scope, node, input_name=entry.name, got=got)
-        values.update(scope.inside.get(node.id, {}))
+                if not any(slot.name == entry.name and slot.link for slot in node.inputs):
+                    got = shown(entry.default)
+                    self._tell("value_filled_in", scope, node, input_name=entry.name, got=got)
         left = [value for value in node.unnamed if value not in UPLOADS]
         if left:
             code = "unnamed_values" if layout is None else "surplus_values"

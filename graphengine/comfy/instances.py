@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from graphengine.canvas import GRAPH_OUTPUT, MUTED, Canvas, CanvasNode, Slot, Subgraph
+from graphengine.comfy.widget_values import NOT_VALUES
 from graphengine.workflow import Link
 
 SETTERS = ("SetNode", "easy setNode")
@@ -90,24 +91,40 @@ def _promoted(
     promoted: dict[str, Any] = {}
     inside: dict[str, dict[str, Any]] = {}
     proxies = _proxies(node)
-    for (owner, name), value in zip(_value_owners(node, proxies), node.unnamed, strict=False):
-        if value is None:
+    listed = _listed(node)
+    owners = _value_owners(node, proxies, len(listed))
+    for (owner, name), value in zip(owners, listed, strict=False):
+        if value is None or name in NOT_VALUES:
             continue
         if owner == "-1":
             promoted[name] = value
         else:
             inside.setdefault(owner, {})[name] = value
-    for name, value in node.values.items():
+    for name, value in node.values.items() if not listed else ():
         _promote(definition, proxies, name, value, promoted, inside)
     return promoted, inside
 
 
-def _value_owners(node: CanvasNode, proxies: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _listed(node: CanvasNode) -> list[Any]:
+    """The instance's values as a list, if they were saved as one; else none."""
+    as_object = isinstance(node.saved.get("widgets_values"), dict)
+    if as_object or "widgets_values_named" in node.saved:
+        return []
+    listed: list[Any] = []
+    for name, value in node.values.items():
+        control = node.controls.get(name)
+        listed += [value] if control is None else [value, control]
+    return [*listed, *node.unnamed]
+
+
+def _value_owners(
+    node: CanvasNode, proxies: list[tuple[str, str]], count: int
+) -> list[tuple[str, str]]:
     """Whose the instance's values are, one by one; "-1" is the instance's own input."""
     own = [("-1", slot.name) for slot in node.inputs if slot.widget is not None]
     if not proxies or any(owner == "-1" for owner, _ in proxies):
         return proxies or own
-    return proxies if len(node.unnamed) == len(proxies) else own + proxies
+    return proxies if count == len(proxies) else own + proxies
 
 
 def _promote(

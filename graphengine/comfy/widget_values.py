@@ -15,7 +15,7 @@ from graphengine.comfy.layouts import SEED_NAMES, WIDGET_TYPES, InputLayout, Nod
 
 CONTROLS = ("fixed", "increment", "decrement", "randomize", "increment-wrap")
 UPLOADS = ("image", "video", "audio", "file", "")
-_NOT_VALUES = ("control_after_generate", "control_filter_list", "upload", "videopreview")
+NOT_VALUES = ("control_after_generate", "control_filter_list", "upload", "videopreview")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _from_mapping(layout: NodeLayout | None, saved: Mapping[str, Any]) -> NamedV
     values = {
         name: value
         for name, value in saved.items()
-        if (name in known if known else name not in _NOT_VALUES)
+        if (name in known if known else name not in NOT_VALUES)
     }
     control = control_word(saved.get("control_after_generate"))
     seeds = [name for name in values if name in SEED_NAMES]

@@ -249,6 +249,45 @@ def test_a_promoted_widget_gives_its_value_to_the_node_inside(instance: dict[str
     assert found == {"9:3": {"width": 768, "height": 2, "batch_size": 3}}
 
 
+def test_promoted_values_and_controls_are_told_apart() -> None:
+    inner = drawn(3, "KSampler", [], "LATENT", [1, "fixed", 20, 8, "euler", "normal", 1])
+    text = drawn(4, "CLIPTextEncode", [slot("text", "STRING", 1, widget=True)], values=["inner"])
+    definition = subgraph("s", [inner, text], [(1, -10, 0, 4, 0, "STRING")], "text")
+    proxies = [["3", "seed"], ["3", "control_after_generate"], ["-1", "text"], ["3", "steps"]]
+    node = drawn(
+        9,
+        "s",
+        [slot("text", "STRING", widget=True)],
+        values=[5, "randomize", "outer", None],
+        properties={"proxyWidgets": proxies},
+    )
+
+    found = inputs_of(file([node], definitions={"subgraphs": [definition]}))
+
+    assert found["9:3"]["seed"] == 5
+    assert found["9:3"]["steps"] == 20
+    assert "control_after_generate" not in found["9:3"]
+    assert found["9:4"] == {"text": "outer"}
+
+
+def test_one_promoted_value_belongs_to_the_widget_that_is_promoted() -> None:
+    inner = drawn(3, "RandomNoise", [], "NOISE", [1, "fixed"])
+    text = drawn(4, "CLIPTextEncode", [slot("text", "STRING", 1, widget=True)], values=["inner"])
+    definition = subgraph("s", [inner, text], [(1, -10, 0, 4, 0, "STRING")], "text")
+    node = drawn(
+        9,
+        "s",
+        [slot("text", "STRING", widget=True)],
+        values=[5],
+        properties={"proxyWidgets": [["3", "noise_seed"]]},
+    )
+
+    found = inputs_of(file([node], definitions={"subgraphs": [definition]}))
+
+    assert found["9:3"] == {"noise_seed": 5}
+    assert found["9:4"] == {"text": "inner"}
+
+
 def test_an_unlinked_input_of_a_subgraph_keeps_the_value_inside() -> None:
     inner = drawn(
         3, "EmptyLatentImage", [slot("width", "INT", 1, widget=True)], "LATENT", [1, 2, 3]
