@@ -157,8 +157,12 @@ class Cache:
             )
 
     def _is_too_large(self, storages: tuple[Storage, ...], plain_bytes: int) -> bool:
-        on_device = sum(storage.size_bytes for storage in storages if storage.on_device)
-        on_host = sum(storage.size_bytes for storage in storages) - on_device + plain_bytes
+        on_host, on_device = plain_bytes, 0
+        for storage in storages:
+            if storage.on_device:
+                on_device += storage.size_bytes
+            else:
+                on_host += storage.size_bytes
         return on_host > self.host_bytes or on_device > self.device_bytes
 
     def _evict(self, key: Key) -> None:

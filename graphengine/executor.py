@@ -252,7 +252,9 @@ class Run:
         elif self._comes_from_elsewhere(node_id, state):
             return
         inputs = self._inputs(node, state.pulled if state.rounds else ())
-        block = calls.blocked_by(calls.of_every_call(node, inputs))
+        block = calls.blocked_by(inputs)
+        if block is not None:
+            block = calls.blocked_by(calls.of_every_call(node, inputs))
         if block is not None:
             self._finish_blocked(node, block)
             return
@@ -339,7 +341,7 @@ class Run:
                 node,
                 GraphEngineError("lazy_unknown", title=node.title, node_id=node.id, input=wrong),
             )
-        state.rounds.append(new)
+        state.rounds += (new,)
         self._wait_for_targets(node.id, [link.node for link in links_to(node, new)])
 
     def _grow(self, node: GraphNode, done: Calls) -> None:

@@ -23,7 +23,7 @@ class State:
     def __init__(self) -> None:
         self.waiting_for = 0
         self.done = False
-        self.rounds: list[tuple[str, ...]] = []
+        self.rounds: tuple[tuple[str, ...], ...] = ()
         self.expansion: Expansion | None = None
         self.twin: str | None = None
         self.started = 0.0

@@ -29,7 +29,10 @@ class BodyExited(Exception):
 
 
 class Work(NamedTuple):
-    """A node with the values of its inputs; ``check_cancelled`` is asked before each call."""
+    """A node with the values of its inputs, none of which blocks all of its calls.
+
+    ``check_cancelled`` is asked before each call.
+    """
 
     node: GraphNode
     inputs: Arguments
@@ -42,7 +45,7 @@ class Work(NamedTuple):
         made: list[Called] = []
         for each in arguments:
             self.check_cancelled()
-            block = calls.blocked_by(each)
+            block = calls.blocked_by(each) if mapped else None
             if block is not None:
                 made.append(calls.blocked_call(self.node, block))
             else:
