@@ -49,8 +49,8 @@ def base_key(
             return unique_key()
         parts.append(f"{name}:{output}")
         sources.append(key)
-    text = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(b"\0".join((text, *sources))).digest()
+    own = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(b"\0".join((own, *sources))).digest()
 
 
 def pulled_key(base: Key, pulled: LinkKeys) -> Key:
