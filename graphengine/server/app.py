@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 from aiohttp import web
+from filelock import FileLock, Timeout
 
 from graphengine.engine import Engine
+from graphengine.errors import GraphEngineError
 from graphengine.jobs import Jobs
 from graphengine.server import (
     metrics,
@@ -32,6 +34,7 @@ from graphengine.store import Store
 from graphengine.worker import Worker
 
 STOP_TIMEOUT_S = 10.0
+LOCK = web.AppKey("lock", FileLock)
 TWICE = (
     queue.routes,
     nodes.routes,
@@ -49,6 +52,7 @@ def make_app(settings: ServerSettings) -> web.Application:
         middlewares=[errors_as_json, *guards(settings)],
         client_max_size=settings.max_upload_bytes,
     )
+    app[LOCK] = hold_folder(settings)
     app[PARTS] = make_parts(settings)
     app[MAX_UPLOAD_BYTES] = settings.max_upload_bytes
     app[CORS_ORIGIN] = settings.cors_origin
@@ -61,6 +65,21 @@ def make_app(settings: ServerSettings) -> web.Application:
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_close_sockets)
     return app
+
+
+def hold_folder(settings: ServerSettings) -> FileLock:
+    """Keep other servers out of the user folder, whose jobs they would take for left behind.
+
+    Raises GraphEngineError if one is there. The system lets go of it however the process ends.
+    """
+    folder = settings.folders().user
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "graphengine.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise GraphEngineError("already_serving", folder=str(folder)) from error
+    return lock
 
 
 def make_parts(settings: ServerSettings) -> Parts:
@@ -100,6 +119,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     parts.jobs.close()
     await asyncio.to_thread(parts.worker.join, STOP_TIMEOUT_S)
     parts.jobs.store.close()
+    app[LOCK].release()
 
 
 async def _close_sockets(app: web.Application) -> None:

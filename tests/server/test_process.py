@@ -6,6 +6,11 @@ import random
 import signal
 from pathlib import Path
 
+import pytest
+
+from graphengine.errors import GraphEngineError
+from graphengine.server.app import hold_folder
+from tests.server.conftest import server_settings
 from tests.server.process import Server, kill_while_working, work
 
 
@@ -38,3 +43,16 @@ def test_a_server_that_is_asked_to_stop_ends_soon_and_goes_on_later(tmp_path: Pa
     server.end(signal.SIGTERM)
 
     assert waiting == ["long", "next"]
+
+
+def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
+    settings = server_settings(tmp_path)
+    lock = hold_folder(settings)
+    try:
+        with pytest.raises(GraphEngineError) as refused:
+            hold_folder(settings)
+    finally:
+        lock.release()
+
+    assert refused.value.code == "already_serving"
+    hold_folder(settings).release()
