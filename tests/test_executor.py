@@ -398,6 +398,19 @@ def test_the_reason_is_told_again_in_the_next_run(toy: Toy) -> None:
     assert [event.reason for event in toy.of(NodeBlocked) if event.reason] == ["closed"]
 
 
+def test_of_two_equal_nodes_behind_a_block_neither_counts_as_finished(toy: Toy) -> None:
+    nodes = {
+        "m": n("Maybe", value=1, open=False),
+        "s": n("Show", value=["m", 0]),
+        "t": n("Show", value=["m", 0]),
+    }
+    result = toy.run(nodes)
+
+    assert {event.node_id for event in toy.of(NodeBlocked)} == {"s", "t"}
+    assert {event.node_id for event in toy.of(NodeFinished)} == {"m"}
+    assert result.reasons["t"].kind == "blocked"
+
+
 def test_opening_a_block_runs_what_is_behind_it(toy: Toy) -> None:
     nodes = blocked("closed")
     toy.run(nodes)

@@ -90,6 +90,18 @@ def test_a_piece_may_link_to_nodes_around_it(tmp_path: Path) -> None:
     assert toy.value({"outer": n("Number", value=41), "x": n("Grow")}) == 42
 
 
+def test_a_piece_sees_the_same_time_on_a_clock_around_it(tmp_path: Path) -> None:
+    toy = Toy(tmp_path, growing({"a": n("Add", a=["clock", 0], b=0)}, Link("a", 0)))
+    nodes = {
+        "clock": n("Clock"),
+        "eager": n("Add", a=["clock", 0], b=0),
+        "later": n("Grow", value=["eager", 0]),
+    }
+    result = toy.run(nodes, targets=("later", "eager"))
+
+    assert result.outputs["later"] == result.outputs["eager"]
+
+
 def test_values_of_any_kind_may_stand_in_a_piece(tmp_path: Path) -> None:
     thing = object()
     toy = Toy(tmp_path, growing({"s": n("Show", value=thing)}, 7))
