@@ -54,10 +54,10 @@ class Pool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=300_000)
-    parser.add_argument("--batch", type=int, default=32, help="a process")
+    parser.add_argument("--samples", type=int, default=90_000)
+    parser.add_argument("--batch", type=int, default=24, help="a process")
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--state")
     options = parser.parse_args()
     folder = networks.state_folder(options.state)

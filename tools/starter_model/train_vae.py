@@ -27,6 +27,7 @@ POOL = 20_000
 MOST_NOISE = 0.2  # of the latents that the decoder sees: it learns to forgive the denoiser's errors
 FOREGROUND_WEIGHT = 4.0
 SAVE_EVERY = 250
+DEFAULT_SAMPLES = {"decoder": 60_000, "encoder": 16_000}
 
 Loss = Callable[[AutoencoderKL, Tensor], tuple[Tensor, str]]
 
@@ -34,13 +35,14 @@ Loss = Callable[[AutoencoderKL, Tensor], tuple[Tensor, str]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("half", choices=("decoder", "encoder"))
-    parser.add_argument("--samples", type=int, default=60_000)
+    parser.add_argument("--samples", type=int, help="in all, default 60,000 and 16,000")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--state")
     options = parser.parse_args()
     torch.set_num_threads(1)
     path = networks.state_folder(options.state) / f"{options.half}.pt"
-    train(options.half, path, samples=options.samples, lr=options.lr)
+    samples = options.samples or DEFAULT_SAMPLES[options.half]
+    train(options.half, path, samples=samples, lr=options.lr)
 
 
 def train(half: str, path: Path, *, samples: int, lr: float) -> None:
