@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from aiohttp import web
@@ -206,7 +207,9 @@ async def get_devices(request: web.Request) -> web.Response:
     found = await asyncio.to_thread(system.devices, parts.settings.device)
     networks = [
         {
-            "network": str(resident.recipe),
+            "network": resident.recipe.network,
+            "file": Path(resident.recipe.weights.file.path).name,
+            "patches": len(resident.recipe.patches),
             "size_bytes": resident.size_bytes,
             "own_bytes": resident.own_bytes,
             "held": resident.held,
