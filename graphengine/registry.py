@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from graphengine.collecting import collector_paused
 from graphengine.node import NodeDefinitionError, describe
 from graphengine.spec import NodeSpec, NodeTexts, Origin
 from graphengine.texts import load_texts
@@ -153,6 +154,7 @@ def builtin_folder(name: str) -> Path:
     return beside if (package.parent / "pyproject.toml").is_file() else package / name
 
 
+@collector_paused()
 def load_registry(plugin_folders: Iterable[Path] = ()) -> Registry:
     """The built-in nodes, those of installed packages, and those of plugin folders."""
     registry = Registry()

@@ -65,10 +65,16 @@ def _self_attentions(unet: nn.Module) -> Iterator[tuple[Any, int]]:
     """Each self-attention and its depth."""
     last = len(cast("Any", unet).down_blocks) - 1
     for name, layer in unet.named_modules():
-        part, number, *_ = [*name.split("."), ""]
         if name.endswith(".attn1"):
-            depths = {"down_blocks": int, "up_blocks": lambda i: last - int(i)}
-            yield layer, depths.get(part, lambda _: last)(number)
+            yield layer, _depth(name, last)
+
+
+def _depth(name: str, last: int) -> int:
+    """How often the picture is halved where a layer of this name stands."""
+    part, number = name.split(".")[:2]
+    if part == "down_blocks":
+        return int(number)
+    return last - int(number) if part == "up_blocks" else last
 
 
 def _grid(shape: tuple[int, ...], depth: int) -> Grid:
