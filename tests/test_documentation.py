@@ -99,6 +99,30 @@ def test_links_between_documents_lead_somewhere(document: str) -> None:
         assert (ROOT / target).exists(), target
 
 
+def test_every_module_is_on_the_map() -> None:
+    text = text_of("ARCHITECTURE.md")
+    modules = [
+        path.name if path.suffix == ".py" else f"{path.name}/"
+        for path in (ROOT / "graphengine").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    ]
+
+    assert [
+        name
+        for name in modules
+        if not name.startswith("__")
+        and f"`{name}`" not in text
+        and f"graphengine/{name}`" not in text
+    ] == []
+
+
+def test_every_command_is_in_the_changelog() -> None:
+    group: Any = get_command(cli.app)
+    text = text_of("CHANGELOG.md")
+
+    assert [name for name in group.commands if f"{name}`" not in text] == []
+
+
 def test_the_reference_of_the_nodes_is_what_the_nodes_say() -> None:
     written = (builtin_folder("nodes") / docs.REFERENCE).read_text(encoding="utf-8")
 
