@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -296,5 +296,6 @@ def texts_of(data: Any) -> list[str]:
 
 @settings(max_examples=100, deadline=None)
 @given(JSON, st.sampled_from([{}, {"nodes": []}, {"format": "graphengine workflow"}]))
+@example({"extra": {"nodes": None}}, {"format": "graphengine workflow"})
 def test_no_json_makes_more_than_a_message(data: Any, start: dict[str, Any]) -> None:
     assert all(texts_of({**start, **data} if isinstance(data, dict) else data))

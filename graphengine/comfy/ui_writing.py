@@ -26,15 +26,18 @@ SUBGRAPH_VERSION = 1
 
 def to_ui(canvas: Canvas, layouts: Layouts) -> dict[str, Any]:
     """The canvas as editor-format JSON; `parse_ui` reads the same canvas from it."""
-    links = [_link_list(link) for link in canvas.links.values()]
-    data: dict[str, Any] = {
+    drawn = {
         "nodes": _nodes(canvas, layouts),
-        "links": links,
+        "links": [_link_list(link) for link in canvas.links.values()],
         "groups": list(canvas.groups),
+    }
+    data: dict[str, Any] = {
+        **drawn,
         "config": {},
         "extra": {},
         "version": VERSION,
         **canvas.extra,
+        **drawn,
         "last_node_id": _highest(canvas.nodes, canvas.extra.get("last_node_id")),
         "last_link_id": _highest(canvas.links, canvas.extra.get("last_link_id")),
     }
@@ -43,7 +46,8 @@ def to_ui(canvas: Canvas, layouts: Layouts) -> dict[str, Any]:
     if canvas.models:
         data["models"] = list(canvas.models)
     if canvas.panel:
-        data["extra"] = {**data["extra"], OURS: {"panel": canvas.panel}}
+        extra = data["extra"] if isinstance(data["extra"], dict) else {}
+        data["extra"] = {**extra, OURS: {"panel": canvas.panel}}
     if canvas.subgraphs:
         subgraphs = [_subgraph(subgraph, layouts) for subgraph in canvas.subgraphs.values()]
         data["definitions"] = {"subgraphs": subgraphs}
@@ -192,7 +196,7 @@ def _subgraph(subgraph: Subgraph, layouts: Layouts) -> dict[str, Any]:
         _slot(slot, {"linkIds": _ids(links, GRAPH_OUTPUT, place)})
         for place, slot in enumerate(subgraph.outputs)
     ]
-    return {
+    drawn = {
         "id": subgraph.id,
         "version": SUBGRAPH_VERSION,
         "name": subgraph.name,
@@ -201,8 +205,8 @@ def _subgraph(subgraph: Subgraph, layouts: Layouts) -> dict[str, Any]:
         "groups": list(canvas.groups),
         "inputs": inputs,
         "outputs": outputs,
-        **canvas.extra,
     }
+    return {**drawn, **canvas.extra, **drawn}
 
 
 def _ids(links: Any, end: str, place: int) -> list[Any]:
