@@ -14,6 +14,7 @@ from graphengine.folders import Folders, model_folders
 
 PREFIX = "GRAPHENGINE_"
 STARTER_FOLDER = Path(__file__).parent / "starter"
+STARTER_KINDS = ("checkpoints", "loras", "embeddings", "vae")
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -48,7 +49,7 @@ class Settings(BaseModel):
     cache_ram_bytes: int = Field(default=2 * 1024**3, ge=0)
 
     def folders(self) -> Folders:
-        """The folders of this installation; the starter model's is one of ``checkpoints``."""
+        """The folders of this installation; the starter model's come last."""
         return Folders(
             input=self._below_base(self.input_directory, "input"),
             output=self._below_base(self.output_directory, "output"),
@@ -56,7 +57,7 @@ class Settings(BaseModel):
             user=self._below_base(self.user_directory, "user"),
             models=model_folders(
                 self._below_base(self.models_directory, "models"),
-                {"checkpoints": (STARTER_FOLDER,)},
+                {kind: (STARTER_FOLDER / kind,) for kind in STARTER_KINDS},
             ),
         )
 

@@ -19,7 +19,7 @@ from graphengine.workflow import load_workflow
 
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md", "README.ja.md")
-STARTER = STARTER_FOLDER / "graphengine-starter.safetensors"
+STARTER = STARTER_FOLDER / "checkpoints" / "graphengine-starter.safetensors"
 WORKFLOWS = sorted((ROOT / "workflows").glob("**/*.json"))
 
 

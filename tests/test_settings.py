@@ -42,11 +42,12 @@ def test_the_environment_names_folders_one_by_one(tmp_path: Path) -> None:
     assert (settings.device, settings.cache_ram_bytes) == ("cpu", 1000)
 
 
-def test_the_starter_models_folder_is_the_last_of_the_checkpoints() -> None:
+def test_the_starter_models_folder_is_the_last_of_its_kinds() -> None:
     folders = load_settings({}).folders()
 
-    assert folders.roots("checkpoints")[-1] == STARTER_FOLDER
-    assert STARTER_FOLDER not in folders.roots("loras")
+    assert folders.roots("checkpoints")[-1] == STARTER_FOLDER / "checkpoints"
+    assert folders.roots("loras")[-1] == STARTER_FOLDER / "loras"
+    assert STARTER_FOLDER / "controlnet" not in folders.roots("controlnet")
 
 
 def test_what_is_given_wins_over_the_environment() -> None:

@@ -15,7 +15,7 @@ from graphengine.settings import STARTER_FOLDER
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = ROOT / "workflows" / "text_to_image.json"
-STARTER = STARTER_FOLDER / "graphengine-starter.safetensors"
+STARTER = STARTER_FOLDER / "checkpoints" / "graphengine-starter.safetensors"
 
 pytestmark = pytest.mark.skipif(not STARTER.is_file(), reason="the starter model is not there")
 

@@ -19,7 +19,8 @@ from torch import Tensor
 from graphengine.diffusion import keys
 from graphengine.diffusion.layouts import UNetLayout, VaeLayout
 
-DEFAULT_OUT = Path(__file__).parents[2] / "graphengine/starter/graphengine-starter.safetensors"
+STARTER_FOLDER = Path(__file__).parents[2] / "graphengine/starter"
+DEFAULT_OUT = STARTER_FOLDER / "checkpoints/graphengine-starter.safetensors"
 VOCABULARY = 49408
 POSTERIOR_DEVIATION = 0.02  # of latents of unit variance; the encoder is trained on the mean only
 METADATA = {
