@@ -107,7 +107,7 @@ def run(
     "event": "result". Ctrl-C stops within a sampling step; a second Ctrl-C ends at once.
     """
     with reporting(language, as_json, debug) as out:
-        from graphengine.settings import load_settings
+        from graphengine.setting_sources import load_settings
 
         settings = load_settings(output_directory=output)
         raise typer.Exit(_run(settings, file, changes or [], out))
@@ -145,10 +145,26 @@ def serve(
     user_directory: Folder = None,
     models: Folder = None,
     plugins: Annotated[list[Path] | None, typer.Option(metavar="DIR")] = None,
+    extra_model_paths_config: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Names further folders of models.")
+    ] = None,
+    disable_all_custom_nodes: Annotated[
+        bool, typer.Option("--disable-all-custom-nodes", help="Load no custom nodes.")
+    ] = False,
+    whitelist_custom_nodes: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Custom nodes to load all the same.")
+    ] = None,
+    preview_method: Annotated[
+        str | None, typer.Option(help="none, auto or latent2rgb.  [default: auto]")
+    ] = None,
+    disable_metadata: Annotated[
+        bool, typer.Option("--disable-metadata", help="Let files not tell how they were made.")
+    ] = False,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="The same as --device cpu.")] = False,
     cache_ram: Annotated[
-        int | None, typer.Option(metavar="BYTES", help="How much results may occupy in memory.")
+        str | None,
+        typer.Option(metavar="SIZE", help="How much results may occupy in memory, such as 4GiB."),
     ] = None,
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="Where jobs are kept.  [default: SQLite]")
@@ -167,7 +183,7 @@ def serve(
     with reporting(language, as_json=False, debug=debug) as out:
         from graphengine.server.run import serve as serve_app
         from graphengine.server.settings import ServerSettings
-        from graphengine.settings import load_settings_as
+        from graphengine.setting_sources import load_settings_as
 
         settings = load_settings_as(
             ServerSettings,
@@ -185,6 +201,11 @@ def serve(
             user_directory=user_directory,
             models_directory=models,
             plugin_directories=plugins or None,
+            extra_model_paths_config=extra_model_paths_config or None,
+            allowed_custom_nodes=whitelist_custom_nodes
+            or (() if disable_all_custom_nodes else None),
+            preview_method=preview_method,
+            disable_metadata=disable_metadata or None,
             device="cpu" if cpu else device,
             cache_ram_bytes=cache_ram,
             database_url=database,
@@ -200,7 +221,7 @@ def validate(
 ) -> None:
     """Check a workflow without running it; say everything that is wrong."""
     with reporting(language, as_json, debug) as out:
-        from graphengine.settings import load_settings
+        from graphengine.setting_sources import load_settings
 
         settings = load_settings()
         registry = _registry(settings, out)
@@ -238,7 +259,7 @@ def convert(
     What had to be changed on the way is printed to stderr, item by item.
     """
     with reporting(language, as_json=False, debug=debug) as out:
-        from graphengine.settings import load_settings
+        from graphengine.setting_sources import load_settings
 
         opened = _open(file, _registry(load_settings(), out))
         _print_problems(opened.changes, out)
@@ -256,7 +277,7 @@ def diff(
     """Say what differs between two workflows, whatever they were saved as."""
     with reporting(language, as_json, debug) as out:
         from graphengine.differences import differences
-        from graphengine.settings import load_settings
+        from graphengine.setting_sources import load_settings
 
         registry = _registry(load_settings(), out)
         found = differences(*(_open(file, registry).workflow for file in (old, new)))
@@ -281,7 +302,7 @@ def nodes(
     """List all nodes, or show one with its inputs and outputs."""
     with reporting(language, as_json, debug) as out:
         from graphengine import docs
-        from graphengine.settings import load_settings
+        from graphengine.setting_sources import load_settings
 
         settings = load_settings()
         registry = _registry(settings, out)

@@ -57,7 +57,8 @@ class Surroundings:
     """What all nodes of one run share.
 
     ``prompt`` and ``pnginfo`` are what pictures carry: the API workflow as executed (made when
-    first asked for), and further JSON values by name, usually ``workflow``.
+    first asked for), and further JSON values by name, usually ``workflow``. ``embed_metadata``:
+    whether they do. ``previews``: whether anybody may see what is being made.
     """
 
     folders: Folders
@@ -66,6 +67,8 @@ class Surroundings:
     cancel: CancelFlag
     make_prompt: Callable[[], Mapping[str, Any]] = dict
     pnginfo: Mapping[str, Any] = field(default_factory=dict)
+    embed_metadata: bool = True
+    previews: bool = True
 
     @cached_property
     def prompt(self) -> Mapping[str, Any]:
@@ -91,6 +94,11 @@ class Context:
         """The networks in memory; imports torch on first use."""
         return self.run.get_models()
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What a file that is made carries: JSON values by name; nothing where that is off."""
+        return {"prompt": self.run.prompt, **self.run.pnginfo} if self.run.embed_metadata else {}
+
     def embedding(self, name: str) -> FileRef | None:
         """The textual-inversion file of this name as it is now; None if there is none."""
         path = self.folders.find("embeddings", name)
@@ -103,7 +111,8 @@ class Context:
 
     def preview(self, make: Callable[[], Any]) -> None:
         """Show a picture of what is being made; ``make`` gives a PIL image if anybody looks."""
-        self.run.emit(NodePreview(self.node_id, make))
+        if self.run.previews:
+            self.run.emit(NodePreview(self.node_id, make))
 
     def warn(self, warning: GraphEngineError) -> None:
         """Tell the person something that does not stop the run."""

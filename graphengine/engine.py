@@ -28,7 +28,8 @@ from graphengine.folders import Folders
 from graphengine.graph import Graph, build_graph, draw_seeds, executed_prompt
 from graphengine.plan import make_plan
 from graphengine.registry import Registry, load_registry
-from graphengine.settings import Settings, load_settings
+from graphengine.setting_sources import load_settings
+from graphengine.settings import Settings
 from graphengine.trace import Reason, Trace, explain
 from graphengine.workflow import Workflow
 
@@ -88,13 +89,16 @@ class RunResult:
 class Engine:
     """What outlives a run: the nodes, the folders, the cache, the networks in memory.
 
-    ``make_models`` is called when a node first asks for a network.
+    ``make_models`` is called when a node first asks for a network. ``embed_metadata``: whether
+    files that are made tell how. ``previews``: whether what is being made is shown.
     """
 
     registry: Registry
     folders: Folders
     cache: Cache = field(default_factory=Cache)
     make_models: Callable[[], ModelStore] | None = None
+    embed_metadata: bool = True
+    previews: bool = True
     _models: ModelStore | None = None
     _traces: Mapping[str, Trace] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -114,6 +118,8 @@ class Engine:
             folders=settings.folders(),
             cache=Cache(host_bytes=settings.cache_ram_bytes),
             make_models=make_models,
+            embed_metadata=not settings.disable_metadata,
+            previews=settings.preview_method != "none",
         )
 
     @property
@@ -169,6 +175,8 @@ class Engine:
             cancel=cancel or CancelFlag(),
             make_prompt=lambda: executed_prompt(graph, workflow),
             pnginfo={**saved, **(pnginfo or {})},
+            embed_metadata=self.embed_metadata,
+            previews=self.previews,
         )
         before = self._traces
         plan = make_plan(graph, targets)

@@ -34,6 +34,10 @@ MODEL_KINDS = (
     "gligen",
     "upscale_models",
     "hypernetworks",
+    "photomaker",
+    "classifiers",
+    "model_patches",
+    "audio_encoders",
 )
 _ALIASES = {"unet": "diffusion_models", "clip": "text_encoders"}
 _SUBFOLDERS = {
@@ -59,7 +63,7 @@ class Folders:
         """The folders of a kind: a model folder's name, or input, output, temp, user."""
         if kind in _OPEN_KINDS:
             return (getattr(self, kind),)
-        return self.models.get(_ALIASES.get(kind, kind), ())
+        return self.models.get(kind_of(kind), ())
 
     def list(self, kind: str) -> tuple[str, ...]:
         """The names of all files of a kind, sorted; ``diffusers`` lists folders."""
@@ -121,6 +125,11 @@ class Folders:
             return ""
         state = reference(path)
         return f"{state.path}:{state.size_bytes}:{state.modified_ns}"
+
+
+def kind_of(name: str) -> str:
+    """The kind of models that a name means: ``unet`` and ``clip`` are the names of before."""
+    return _ALIASES.get(name, name)
 
 
 def reference(path: Path) -> FileRef:

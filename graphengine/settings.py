@@ -1,39 +1,58 @@
-"""The settings of one installation: folders, device and memory, from ``GRAPHENGINE_*``."""
+"""The settings of one installation: folders, device and memory."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
 from graphengine.errors import GraphEngineError
-from graphengine.folders import Folders, model_folders
+from graphengine.folders import MODEL_KINDS, Folders, model_folders
+from graphengine.model_paths import FILE_NAME, ModelPaths, load_model_paths
 
 PREFIX = "GRAPHENGINE_"
 STARTER_FOLDER = Path(__file__).parent / "starter"
 STARTER_KINDS = ("checkpoints", "loras", "embeddings", "vae")
-Device = Literal["auto", "cpu", "cuda", "mps"]
-
-
-_SEPARATORS = {"plugin_directories": os.pathsep, "allowed_hosts": ","}
-"""How lists are written in the environment."""
+GIB = 2**30
+_LARGEST_GIB = 1000
 
 
 class SettingsError(GraphEngineError):
-    """A setting whose value cannot be used; says which variable and why."""
+    """A setting whose value cannot be used; says which one and why."""
+
+
+def option_name(name: str, option: str) -> Any:
+    """A setting may also be called as its option is."""
+    return AliasChoices(name, option)
+
+
+def _in_bytes(value: Any) -> Any:
+    """A small number without unit counts gibibytes: nobody means 4 bytes."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return value
+    return int(number * GIB) if 0 < number < _LARGEST_GIB else int(number)
+
+
+Bytes = Annotated[ByteSize, BeforeValidator(_in_bytes), Field(ge=0)]
+"""``8GiB``, ``500MB``, bytes, or gibibytes below 1000."""
+Device = Literal["auto", "cpu", "cuda", "mps"]
+PreviewMethod = Literal["none", "auto", "latent2rgb"]
 
 
 class Settings(BaseModel):
     """Where files lie, where to compute, how much to keep.
 
-    ``base_directory``: holds ``input``, ``output``, ``temp``, ``user``, ``models`` and
-    ``plugins`` unless they are named one by one; the current directory by default.
-    ``plugin_directories``: in the environment separated as in PATH.
-    ``device``: ``auto`` takes cuda, then mps, then cpu. ``cache_ram_bytes``: how much finished
-    results may occupy in memory.
+    ``base_directory``: holds ``input``, ``output``, ``temp``, ``user``, ``models``, ``plugins`` and
+    ``custom_nodes`` unless they are named one by one; the current directory by default.
+    ``extra_model_paths_config``: files that name further folders; the one in the base directory is
+    always read. ``device``: ``auto`` takes cuda, then mps, then cpu. ``cache_ram_bytes``: how much
+    finished results may occupy in memory. ``allowed_custom_nodes``: the names of those that are
+    loaded; None = all. ``preview_method``: how pictures of what is being sampled are made; ``auto``
+    takes the best one. ``disable_metadata``: files that are made do not tell how.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,22 +62,39 @@ class Settings(BaseModel):
     output_directory: Path | None = None
     temp_directory: Path | None = None
     user_directory: Path | None = None
-    models_directory: Path | None = None
-    plugin_directories: tuple[Path, ...] | None = None
+    models_directory: Path | None = Field(
+        default=None, validation_alias=option_name("models_directory", "models")
+    )
+    plugin_directories: tuple[Path, ...] | None = Field(
+        default=None, validation_alias=option_name("plugin_directories", "plugins")
+    )
+    extra_model_paths_config: tuple[Path, ...] = ()
+    allowed_custom_nodes: tuple[str, ...] | None = None
     device: Device = "auto"
-    cache_ram_bytes: int = Field(default=2 * 1024**3, ge=0)
+    cache_ram_bytes: Bytes = Field(
+        default=ByteSize(2 * GIB), validation_alias=option_name("cache_ram_bytes", "cache_ram")
+    )
+    preview_method: PreviewMethod = "auto"
+    disable_metadata: bool = False
 
     def folders(self) -> Folders:
-        """The folders of this installation; the starter model's come last."""
+        """The folders of this installation; the starter model's come last.
+
+        Raises `graphengine.model_paths.ModelPathsError`.
+        """
+        usual = model_folders(self._below_base(self.models_directory, "models"))
+        starter = {kind: (STARTER_FOLDER / kind,) for kind in STARTER_KINDS}
+        kinds = dict.fromkeys((*MODEL_KINDS, *self._model_paths.kinds))
         return Folders(
             input=self._below_base(self.input_directory, "input"),
             output=self._below_base(self.output_directory, "output"),
             temp=self._below_base(self.temp_directory, "temp"),
             user=self._below_base(self.user_directory, "user"),
-            models=model_folders(
-                self._below_base(self.models_directory, "models"),
-                {kind: (STARTER_FOLDER / kind,) for kind in STARTER_KINDS},
-            ),
+            models={
+                kind: self._model_paths.around(kind, usual.get(kind, ())) + starter.get(kind, ())
+                for kind in kinds
+            }
+            | {"custom_nodes": self.custom_nodes()},
         )
 
     def plugins(self) -> tuple[Path, ...]:
@@ -67,40 +103,18 @@ class Settings(BaseModel):
             return (self.base_directory / "plugins",)
         return tuple(self.base_directory / folder for folder in self.plugin_directories)
 
+    def custom_nodes(self) -> tuple[Path, ...]:
+        """The folders whose entries are loaded as ComfyUI's custom nodes.
+
+        Raises `graphengine.model_paths.ModelPathsError`.
+        """
+        return self._model_paths.around("custom_nodes", (self.base_directory / "custom_nodes",))
+
+    @cached_property
+    def _model_paths(self) -> ModelPaths:
+        usual = self.base_directory / FILE_NAME
+        named = (self.base_directory / file for file in self.extra_model_paths_config)
+        return load_model_paths((*([usual] if usual.is_file() else []), *named))
+
     def _below_base(self, folder: Path | None, name: str) -> Path:
         return self.base_directory / (folder or name)
-
-
-S = TypeVar("S", bound=Settings)
-
-
-def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """The settings from ``GRAPHENGINE_*``; ``overrides`` win where they are not None.
-
-    Raises `SettingsError`.
-    """
-    return load_settings_as(Settings, environment, **overrides)
-
-
-def load_settings_as(
-    kind: type[S], environment: Mapping[str, str] | None = None, **overrides: Any
-) -> S:
-    """As `load_settings`, for settings that hold more."""
-    environment = os.environ if environment is None else environment
-    values: dict[str, Any] = {
-        name: environment[PREFIX + name.upper()]
-        for name in kind.model_fields
-        if environment.get(PREFIX + name.upper())
-    }
-    for name, separator in _SEPARATORS.items():
-        if name in values:
-            values[name] = values[name].split(separator)
-    values |= {name: value for name, value in overrides.items() if value is not None}
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise SettingsError(
-            "bad_setting", variable=PREFIX + name.upper(), got=first["input"], cause=first["msg"]
-        ) from error

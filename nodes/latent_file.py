@@ -27,7 +27,7 @@ def save_latent(
     """Save latents with their workflow; put the file into the input folder to load it again."""
     from graphengine.diffusion.latent_files import save_latent
 
-    metadata = {"prompt": context.run.prompt, **context.run.pnginfo}
+    metadata = context.metadata
     name, folder = save_latent(samples, context.folders.output, filename_prefix, metadata=metadata)
     shown = {"filename": name, "subfolder": folder, "type": "output"}
     return Artifacts(more={"latents": (shown,)})

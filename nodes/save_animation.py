@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from graphengine.api import (
     Artifacts,
@@ -55,7 +55,7 @@ def save_webp(
             filename_prefix,
             extension="webp",
             write=write,
-            metadata=_metadata(context),
+            metadata=context.metadata,
         )
     )
 
@@ -83,13 +83,9 @@ def save_png(
             filename_prefix,
             extension="png",
             write=partial(apng, fps=fps, compress_level=compress_level),
-            metadata=_metadata(context),
+            metadata=context.metadata,
         )
     )
-
-
-def _metadata(context: Context) -> dict[str, Any]:
-    return {"prompt": context.run.prompt, **context.run.pnginfo}
 
 
 def _shown(saved: tuple[str, str]) -> Artifacts:

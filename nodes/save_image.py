@@ -21,7 +21,7 @@ def save_image(
     from graphengine.diffusion.saving import save_pictures
 
     saved = save_pictures(
-        images, context.folders.output, filename_prefix, metadata=_metadata(context)
+        images, context.folders.output, filename_prefix, metadata=context.metadata
     )
     return Artifacts(images=tuple(SavedFile(name, folder) for name, folder in saved))
 
@@ -33,7 +33,7 @@ def preview_image(
     """Show pictures without keeping them: they are written to the temporary folder."""
     from graphengine.diffusion.saving import save_previews
 
-    saved = save_previews(images, context.folders.temp, metadata=_metadata(context))
+    saved = save_previews(images, context.folders.temp, metadata=context.metadata)
     return Artifacts(images=tuple(SavedFile(name, folder, "temp") for name, folder in saved))
 
 
@@ -45,7 +45,3 @@ def preview_mask(
     from graphengine.diffusion.channels import mask_image
 
     return preview_image(mask_image(mask), context)
-
-
-def _metadata(context: Context) -> dict[str, object]:
-    return {"prompt": context.run.prompt, **context.run.pnginfo}

@@ -22,7 +22,7 @@ def save_checkpoint(
     from graphengine.diffusion.checkpoint_saving import save_checkpoint
 
     path = _path(context, filename_prefix)
-    save_checkpoint(path, model, clip, vae, _metadata(context))
+    save_checkpoint(path, model, clip, vae, context.metadata)
     return Artifacts(texts=(str(path),))
 
 
@@ -37,7 +37,7 @@ def save_clip(
     from graphengine.diffusion.checkpoint_saving import save_clip
 
     path = _path(context, filename_prefix)
-    save_clip(path, clip, _metadata(context))
+    save_clip(path, clip, context.metadata)
     return Artifacts(texts=(str(path),))
 
 
@@ -52,7 +52,7 @@ def save_vae(
     from graphengine.diffusion.checkpoint_saving import save_vae
 
     path = _path(context, filename_prefix)
-    save_vae(path, vae, _metadata(context))
+    save_vae(path, vae, context.metadata)
     return Artifacts(texts=(str(path),))
 
 
@@ -61,7 +61,3 @@ def _path(context: Context, prefix: str) -> Path:
 
     target = choose_target(context.folders.output, prefix, width=0, height=0)
     return target.folder / f"{target.stem}_{target.first:05}_.safetensors"
-
-
-def _metadata(context: Context) -> dict[str, object]:
-    return {"prompt": context.run.prompt, **context.run.pnginfo}

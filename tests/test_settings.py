@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from graphengine.settings import PREFIX, STARTER_FOLDER, Settings, SettingsError, load_settings
+from graphengine.setting_sources import load_settings, load_settings_as, names_of
+from graphengine.settings import GIB, PREFIX, STARTER_FOLDER, Settings, SettingsError
 
 
 def test_everything_lies_below_the_current_directory(
@@ -89,3 +90,68 @@ def test_every_variable_is_documented(readme: str) -> None:
 
     for name in Settings.model_fields:
         assert f"`{PREFIX}{name.upper()}`" in text
+
+
+# --- names, sizes, the file ---
+
+
+@pytest.mark.parametrize(
+    ("written", "size_bytes"),
+    [("8GiB", 8 * GIB), ("500MB", 500_000_000), ("4", 4 * GIB), ("0", 0), ("0.5", GIB // 2)],
+)
+def test_a_size_has_a_unit_or_counts_gibibytes(written: str, size_bytes: int) -> None:
+    assert load_settings({"GRAPHENGINE_CACHE_RAM": written}).cache_ram_bytes == size_bytes
+
+
+def test_a_setting_may_be_called_as_its_option_is(tmp_path: Path) -> None:
+    assert names_of(Settings, "plugin_directories") == ("plugin_directories", "plugins")
+    environment = {"GRAPHENGINE_BASE_DIRECTORY": str(tmp_path), "GRAPHENGINE_PLUGINS": "mine"}
+
+    assert load_settings(environment).plugins() == (tmp_path / "mine",)
+
+
+def test_a_file_in_the_base_directory_holds_settings_too(tmp_path: Path) -> None:
+    written = 'device = "cpu"\nplugins = ["a", "b"]\ncache-ram = "1GiB"\n'
+    (tmp_path / "graphengine.toml").write_text(written)
+    settings = load_settings({}, base_directory=tmp_path)
+
+    assert (settings.device, settings.cache_ram_bytes) == ("cpu", GIB)
+    assert settings.plugins() == (tmp_path / "a", tmp_path / "b")
+
+
+def test_the_environment_wins_over_the_file_and_what_is_given_over_both(tmp_path: Path) -> None:
+    (tmp_path / "graphengine.toml").write_text('device = "cuda"\npreview_method = "none"\n')
+    environment = {"GRAPHENGINE_BASE_DIRECTORY": str(tmp_path), "GRAPHENGINE_DEVICE": "mps"}
+
+    assert load_settings(environment).device == "mps"
+    assert load_settings(environment, device="cpu").device == "cpu"
+    assert load_settings(environment).preview_method == "none"
+
+
+def test_a_key_of_the_file_that_nobody_knows_is_named_with_those_there_are(tmp_path: Path) -> None:
+    (tmp_path / "graphengine.toml").write_text("prot = 8188\n")
+    with pytest.raises(SettingsError, match="prot") as caught:
+        load_settings_as(Settings, {}, base_directory=tmp_path)
+
+    assert caught.value.code == "unknown_setting"
+    assert "cache_ram" in str(caught.value)
+
+
+def test_what_the_file_says_to_the_server_bothers_no_other_command(tmp_path: Path) -> None:
+    (tmp_path / "graphengine.toml").write_text("port = 8188\n")
+
+    assert load_settings({}, base_directory=tmp_path).device == "auto"
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "graphengine.toml").write_text("device: cpu\n")
+
+    with pytest.raises(SettingsError, match=r"graphengine\.toml"):
+        load_settings({}, base_directory=tmp_path)
+
+
+def test_a_value_of_the_file_that_cannot_be_used_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "graphengine.toml").write_text('device = "toaster"\n')
+
+    with pytest.raises(SettingsError, match=r"device .*graphengine\.toml"):
+        load_settings({}, base_directory=tmp_path)

@@ -87,7 +87,7 @@ def make_parts(settings: ServerSettings) -> Parts:
     engine = make_engine(settings)
     store = _store(settings)
     jobs = Jobs(store, on_restart=settings.on_restart)
-    hub = Hub(jobs, previews=settings.previews)
+    hub = Hub(jobs)
     jobs.on_change = hub.queue_changed
     worker = Worker(jobs, engine, hub.tell)
     return Parts(settings, engine, jobs, worker, hub, ObjectInfo(engine.registry, engine.folders))

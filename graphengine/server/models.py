@@ -10,7 +10,6 @@ from typing import Any
 
 from aiohttp import web
 
-from graphengine.folders import MODEL_KINDS
 from graphengine.server.answers import Refusal, json_answer
 from graphengine.server.parts import parts_of
 
@@ -18,6 +17,7 @@ routes = web.RouteTableDef()
 LARGEST_HEADER_BYTES = 100 * 1024 * 1024
 _PREVIEW_SUFFIXES = (".webp", ".png", ".jpg", ".jpeg")
 _PREVIEW_SIDE = 512
+_NOT_LISTED = ("configs", "custom_nodes")
 
 
 @routes.get("/embeddings")
@@ -28,9 +28,9 @@ async def get_embeddings(request: web.Request) -> web.Response:
 
 
 @routes.get("/models")
-async def get_kinds(_: web.Request) -> web.Response:
+async def get_kinds(request: web.Request) -> web.Response:
     """The kinds of model folders."""
-    return json_answer(list(MODEL_KINDS))
+    return json_answer(list(parts_of(request).engine.folders.models))
 
 
 @routes.get("/models/{folder}")
@@ -57,7 +57,7 @@ async def get_metadata(request: web.Request) -> web.Response:
 async def get_folders(request: web.Request) -> web.Response:
     """The kinds with their folders."""
     folders = parts_of(request).engine.folders
-    kinds = (kind for kind in MODEL_KINDS if kind != "configs")
+    kinds = (kind for kind in folders.models if kind not in _NOT_LISTED)
     found = [{"name": k, "folders": [str(root) for root in folders.roots(k)]} for k in kinds]
     return json_answer(found)
 
@@ -84,7 +84,7 @@ async def get_preview(request: web.Request) -> web.Response:
 
 def _kind(request: web.Request) -> str:
     kind = request.match_info["folder"]
-    if kind not in MODEL_KINDS:
+    if kind not in parts_of(request).engine.folders.models:
         raise Refusal(404, "folder_not_found", f"There is no model folder {kind!r}")
     return kind
 

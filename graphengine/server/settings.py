@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from graphengine.settings import Settings
+from graphengine.settings import Settings, option_name
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -25,14 +25,23 @@ class ServerSettings(Settings):
     host: str = "127.0.0.1"
     port: int = Field(default=8188, ge=0, le=65535)
     token: str | None = Field(default=None, min_length=8)
-    tls_certificate: Path | None = None
+    tls_certificate: Path | None = Field(
+        default=None, validation_alias=option_name("tls_certificate", "tls_cert")
+    )
     tls_key: Path | None = None
-    allowed_hosts: tuple[str, ...] = ()
-    cors_origin: str | None = None
-    database_url: str | None = None
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), validation_alias=option_name("allowed_hosts", "allow_host")
+    )
+    cors_origin: str | None = Field(
+        default=None, validation_alias=option_name("cors_origin", "enable_cors_header")
+    )
+    database_url: str | None = Field(
+        default=None, validation_alias=option_name("database_url", "database")
+    )
     on_restart: Literal["requeue", "interrupt"] = "requeue"
-    max_upload_mb: int = Field(default=100, ge=1)
-    previews: bool = True
+    max_upload_mb: int = Field(
+        default=100, ge=1, validation_alias=option_name("max_upload_mb", "max_upload_size")
+    )
     web_directory: Path | None = None
 
     @property

@@ -141,9 +141,8 @@ class Outbox:
 class Hub:
     """Who listens, and what runs. `tell` may be called from any thread."""
 
-    def __init__(self, jobs: Jobs, *, previews: bool = True) -> None:
+    def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
-        self._previews = previews
         self._last_preview = 0.0
         self._outboxes: dict[str, Outbox] = {}
         self._live: dict[str, LiveJob] = {}
@@ -212,7 +211,7 @@ class Hub:
     def _shows(self, job: Job, preview: NodePreview) -> bool:
         """Make a preview's picture if its owner listens and the last one is not too fresh."""
         now = time.monotonic()
-        if not self._previews or job.client_id not in self._outboxes:
+        if job.client_id not in self._outboxes:
             return False
         if now - self._last_preview < BATCH_S:
             return False

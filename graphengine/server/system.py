@@ -12,7 +12,6 @@ from typing import Any
 from aiohttp import web
 
 from graphengine import __version__
-from graphengine.folders import MODEL_KINDS
 from graphengine.server.answers import Refusal, json_answer
 from graphengine.server.parts import parts_of
 from graphengine.server.socket import server_features
@@ -101,7 +100,7 @@ async def get_root(request: web.Request) -> web.StreamResponse:
 async def get_folder_paths(request: web.Request) -> web.Response:
     """The folders of every kind of model."""
     folders = parts_of(request).engine.folders
-    kinds = {kind: [str(root) for root in folders.roots(kind)] for kind in MODEL_KINDS}
+    kinds = {kind: [str(root) for root in folders.roots(kind)] for kind in folders.models}
     return json_answer(kinds)
 
 
