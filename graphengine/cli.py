@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from graphengine import __version__
 from graphengine.errors import GraphEngineError, NodeFailed, Problem, ProblemsFound, render
@@ -113,8 +114,27 @@ def run(
         raise typer.Exit(_run(settings, file, changes or [], out))
 
 
-@app.command(epilog=EPILOG)
+class ServeCommand(TyperCommand):
+    """``serve``, which understands the flags of ComfyUI's ``main.py`` too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the arguments in our words; what changes nothing is said by the command.
+
+        ``ctx`` is click's Context, or that of the click inside newer versions of typer.
+        """
+        from graphengine.comfy.flags import translate
+
+        translated = translate(args)
+        ctx.meta[_IGNORED] = translated.ignored
+        return super().parse_args(ctx, list(translated.arguments))
+
+
+_IGNORED = "graphengine.ignored_flags"
+
+
+@app.command(cls=ServeCommand, epilog=EPILOG)
 def serve(
+    ctx: typer.Context,
     host: Annotated[
         str | None,
         typer.Option(
@@ -160,8 +180,11 @@ def serve(
     disable_metadata: Annotated[
         bool, typer.Option("--disable-metadata", help="Let files not tell how they were made.")
     ] = False,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="The same as --device cpu.")] = False,
+    cuda_device: Annotated[
+        int | None, typer.Option(metavar="N", help="The same as --device cuda:N.")
+    ] = None,
     cache_ram: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="How much results may occupy in memory, such as 4GiB."),
@@ -176,6 +199,25 @@ def serve(
     max_upload_size: Annotated[
         int | None, typer.Option(metavar="MB", help="The largest request.  [default: 100]")
     ] = None,
+    enable_compress_response_body: Annotated[
+        bool, typer.Option("--enable-compress-response-body", help="Compress text and JSON.")
+    ] = False,
+    multi_user: Annotated[
+        bool, typer.Option("--multi-user", help="Keep the files of several persons apart.")
+    ] = False,
+    front_end_root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Another editor to serve.")
+    ] = None,
+    verbose: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="What is logged: debug, info, warning, error."),
+    ] = None,
+    log_format: Annotated[
+        Literal["text", "json"] | None, typer.Option(help="How it is logged.  [default: text]")
+    ] = None,
+    quick_test_for_ci: Annotated[
+        bool, typer.Option("--quick-test-for-ci", help="Start, and end at once.")
+    ] = False,
     language: Language = None,
     debug: Debug = False,
 ) -> None:
@@ -206,13 +248,25 @@ def serve(
             or (() if disable_all_custom_nodes else None),
             preview_method=preview_method,
             disable_metadata=disable_metadata or None,
-            device="cpu" if cpu else device,
+            device=_device(device, cpu, cuda_device),
             cache_ram_bytes=cache_ram,
             database_url=database,
             on_restart=on_restart,
             max_upload_mb=max_upload_size,
+            enable_compress_response_body=enable_compress_response_body or None,
+            multi_user=multi_user or None,
+            web_directory=front_end_root,
+            log_level=verbose,
+            log_format=log_format,
         )
-        serve_app(settings, lambda url: typer.echo(out.text("cli_serving", url=url)))
+        for each in ctx.meta[_IGNORED]:
+            text = out.text(f"flag_{each.why}", flag=each.flag)
+            typer.echo(out.text("cli_note", text=text), err=True)
+        serve_app(
+            settings,
+            lambda url: typer.echo(out.text("cli_serving", url=url)),
+            only_start=quick_test_for_ci,
+        )
 
 
 @app.command(epilog=EPILOG)
@@ -446,6 +500,13 @@ def _print_result(result: RunResult, out: Output) -> None:
     if result.error is not None:
         _report(result.error, out)
     typer.echo(out.text(f"cli_{result.status}", seconds=f"{result.seconds:.1f}"), err=True)
+
+
+def _device(device: str | None, cpu: bool, cuda_device: int | None) -> str | None:
+    """The device that was asked for in one of three ways, the plainest first."""
+    if cpu:
+        return "cpu"
+    return device if cuda_device is None else f"cuda:{cuda_device}"
 
 
 # --- reading what is asked ------------------------------------------------------------------------

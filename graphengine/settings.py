@@ -39,7 +39,7 @@ def _in_bytes(value: Any) -> Any:
 
 Bytes = Annotated[ByteSize, BeforeValidator(_in_bytes), Field(ge=0)]
 """``8GiB``, ``500MB``, bytes, or gibibytes below 1000."""
-Device = Literal["auto", "cpu", "cuda", "mps"]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")]
 PreviewMethod = Literal["none", "auto", "latent2rgb"]
 
 

@@ -85,6 +85,8 @@ class Worker:
         if state == "cancelled" and self._jobs.closed:
             return
         self._jobs.end(job.id, state, result)
+        told = {"job": job.id, "state": state, "seconds": round(result.seconds, 3)}
+        logger.info("job %s: %s after %.2f s", job.id, state, result.seconds, extra=told)
         self._listen(job, JobEnded(state, result))
 
     def _state_and_result(

@@ -55,11 +55,11 @@ def test_a_base_is_relative_to_the_file_and_so_are_paths_without_one(tmp_path: P
 
 
 def test_a_default_section_comes_before_the_usual_folders_others_after(tmp_path: Path) -> None:
-    text = "a:\n  is_default: true\n  vae: /first\nb:\n  vae: /last\n"
+    text = "a:\n  is_default: true\n  clip_vision: /first\nb:\n  clip_vision: /last\n"
     written(tmp_path, text)
-    roots = Settings(base_directory=tmp_path).folders().roots("vae")
+    roots = Settings(base_directory=tmp_path).folders().roots("clip_vision")
 
-    assert roots == (Path("/first"), tmp_path / "models" / "vae", Path("/last"))
+    assert roots == (Path("/first"), tmp_path / "models" / "clip_vision", Path("/last"))
 
 
 def test_old_names_of_kinds_mean_the_new_ones(tmp_path: Path) -> None:

@@ -131,3 +131,12 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         logger.exception("%s %s failed", request.method, request.path)
         defect = Refusal(500, "defect", "The server has a defect; its log tells more.")
         return json_answer(defect.body, 500)
+
+
+@web.middleware
+async def compressed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Text and JSON go out compressed to who takes that."""
+    answer = await handler(request)
+    if answer.content_type in ("application/json", "text/plain"):
+        answer.enable_compression()
+    return answer

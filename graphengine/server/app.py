@@ -13,6 +13,7 @@ from graphengine.engine import Engine
 from graphengine.errors import GraphEngineError
 from graphengine.jobs import Jobs
 from graphengine.server import (
+    logs,
     metrics,
     models,
     nodes,
@@ -20,10 +21,11 @@ from graphengine.server import (
     queue,
     system,
     userdata,
+    users,
     v1,
     view,
 )
-from graphengine.server.answers import errors_as_json
+from graphengine.server.answers import compressed, errors_as_json
 from graphengine.server.listings import watched
 from graphengine.server.node_info import ObjectInfo
 from graphengine.server.parts import PARTS, Parts
@@ -40,6 +42,7 @@ TWICE = (
     nodes.routes,
     view.routes,
     models.routes,
+    users.routes,
     userdata.routes,
     system.routes,
 )
@@ -49,19 +52,25 @@ TWICE = (
 def make_app(settings: ServerSettings) -> web.Application:
     """The application; raises what opening the store or loading plugins raises."""
     app = web.Application(
-        middlewares=[errors_as_json, *guards(settings)],
+        middlewares=[
+            *([compressed] if settings.enable_compress_response_body else []),
+            errors_as_json,
+            *guards(settings),
+        ],
         client_max_size=settings.max_upload_bytes,
     )
     app[LOCK] = hold_folder(settings)
     app[PARTS] = make_parts(settings)
+    app[logs.LOG_BOOK] = logs.LogBook(app[PARTS].hub)
     app[MAX_UPLOAD_BYTES] = settings.max_upload_bytes
     app[CORS_ORIGIN] = settings.cors_origin
     app.on_response_prepare.append(add_headers)
     for table in TWICE:
         app.add_routes(table)
         app.add_routes(_below_api(table))
-    for routes in (system.internal_routes, metrics.routes, v1.routes, openapi.routes):
+    for routes in (system.internal_routes, logs.routes, metrics.routes, v1.routes, openapi.routes):
         app.add_routes(routes)
+    app.cleanup_ctx.append(logs.keeping_logs)
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_close_sockets)
     return app

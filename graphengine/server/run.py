@@ -12,23 +12,31 @@ from aiohttp import web
 
 from graphengine.errors import GraphEngineError
 from graphengine.server.app import make_app
+from graphengine.server.logs import log_to_stderr
 from graphengine.server.settings import ServerSettings
 
 SHUTDOWN_TIMEOUT_S = 2.0
 
 
-def serve(settings: ServerSettings, on_start: Callable[[str], None]) -> None:
+def serve(
+    settings: ServerSettings, on_start: Callable[[str], None], *, only_start: bool = False
+) -> None:
     """Serve until SIGINT or SIGTERM; ``on_start`` gets the address once requests are answered.
 
-    Raises GraphEngineError if the address cannot be used.
+    With ``only_start`` it ends there. Raises GraphEngineError if the address cannot be used.
     """
+    log_to_stderr(settings.log_level, settings.log_format)
     if not settings.is_local and settings.token is None:
         settings = settings.model_copy(update={"token": secrets.token_urlsafe(24)})
-    asyncio.run(_serve(settings, on_start))
+    asyncio.run(_serve(settings, on_start, only_start=only_start))
 
 
-async def _serve(settings: ServerSettings, on_start: Callable[[str], None]) -> None:
+async def _serve(
+    settings: ServerSettings, on_start: Callable[[str], None], *, only_start: bool
+) -> None:
     stop = asyncio.Event()
+    if only_start:
+        stop.set()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

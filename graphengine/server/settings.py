@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from graphengine.settings import Settings, option_name
 
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+LogFormat = Literal["text", "json"]
 
 
 class ServerSettings(Settings):
@@ -20,6 +21,8 @@ class ServerSettings(Settings):
     ``allowed_hosts``: names under which the server may be called beside this machine's own;
     ``cors_origin``: a foreign page that may call it. ``database_url``: SQLAlchemy's, by default a
     SQLite file in the user folder. ``on_restart``: what becomes of a job that was running.
+    ``multi_user``: each person has files of their own, named by a header. ``web_directory``: the
+    editor that is served.
     """
 
     host: str = "127.0.0.1"
@@ -42,7 +45,15 @@ class ServerSettings(Settings):
     max_upload_mb: int = Field(
         default=100, ge=1, validation_alias=option_name("max_upload_mb", "max_upload_size")
     )
-    web_directory: Path | None = None
+    multi_user: bool = False
+    enable_compress_response_body: bool = False
+    log_level: Annotated[LogLevel, BeforeValidator(str.lower)] = Field(
+        default="info", validation_alias=option_name("log_level", "verbose")
+    )
+    log_format: LogFormat = "text"
+    web_directory: Path | None = Field(
+        default=None, validation_alias=option_name("web_directory", "front_end_root")
+    )
 
     @property
     def is_local(self) -> bool:

@@ -200,11 +200,16 @@ class Hub:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*goodbyes, return_exceptions=True), 2)
 
-    def say(self, client_id: str, message: Message) -> None:
-        """Send a message to one client; from the loop."""
+    def knows(self, client_id: str) -> bool:
+        """Whether a client of this id is connected."""
+        return client_id in self._outboxes
+
+    def say(self, client_id: str, message: Message) -> bool:
+        """Send a message to one client, from the loop; False if it is not connected."""
         outbox = self._outboxes.get(client_id)
         if outbox is not None:
             outbox.put(message)
+        return outbox is not None
 
     # --- in the worker's thread ---
 

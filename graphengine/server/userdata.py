@@ -19,28 +19,12 @@ from graphengine.files import sync_folder, write_whole
 from graphengine.folders import inside
 from graphengine.json_text import parse_json
 from graphengine.server.answers import Refusal, json_answer, read_body, read_object, refusal_of
-from graphengine.server.parts import parts_of
 from graphengine.server.security import USER_FILE_HEADERS
+from graphengine.server.users import user_folder
 from graphengine.server.view import media_type
 
 routes = web.RouteTableDef()
-USER = "default"
 SETTINGS_FILE = "comfy.settings.json"
-
-
-# --- users ----------------------------------------------------------------------------------------
-
-
-@routes.get("/users")
-async def get_users(request: web.Request) -> web.Response:
-    """There is one person."""
-    return json_answer({"storage": "server", "migrated": _root(request).is_dir()})
-
-
-@routes.post("/users")
-async def post_users(_: web.Request) -> web.Response:
-    """There is one person only."""
-    raise refusal_of(GraphEngineError("single_user"))
 
 
 # --- settings -------------------------------------------------------------------------------------
@@ -73,7 +57,7 @@ async def post_setting(request: web.Request) -> web.Response:
 
 
 def _settings(request: web.Request) -> dict[str, Any]:
-    path = _root(request) / SETTINGS_FILE
+    path = user_folder(request) / SETTINGS_FILE
     try:
         found = parse_json(path.read_bytes(), SETTINGS_FILE).data
     except (FileNotFoundError, GraphEngineError):
@@ -84,7 +68,7 @@ def _settings(request: web.Request) -> dict[str, Any]:
 def _save_settings(request: web.Request, changes: dict[str, Any]) -> None:
     settings = {**_settings(request), **changes}
     content = json.dumps(settings, indent=4, ensure_ascii=False).encode()
-    write_whole(_root(request) / SETTINGS_FILE, content)
+    write_whole(user_folder(request) / SETTINGS_FILE, content)
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -113,7 +97,7 @@ async def get_listing(request: web.Request) -> web.Response:
 async def get_entries(request: web.Request) -> web.Response:
     """The folders and files of a folder."""
     name = request.query.get("path", "")
-    root = _root(request)
+    root = user_folder(request)
     folder = _path(request, name) if name.strip("/") else root
     if not folder.is_dir():
         if folder == root:
@@ -168,12 +152,8 @@ async def move_file(request: web.Request) -> web.Response:
 # --- paths ----------------------------------------------------------------------------------------
 
 
-def _root(request: web.Request) -> Path:
-    return parts_of(request).engine.folders.user / USER
-
-
 def _path(request: web.Request, name: str) -> Path:
-    path = inside(_root(request), name.lstrip("/"))
+    path = inside(user_folder(request), name.lstrip("/"))
     if path is None:
         raise refusal_of(GraphEngineError("outside_folder", name=name), 403)
     return path
@@ -226,7 +206,7 @@ def _etag(path: Path) -> str:
 
 
 def _written(request: web.Request, path: Path) -> web.Response:
-    root = _root(request).resolve()
+    root = user_folder(request).resolve()
     full = request.query.get("full_info", "").lower() == "true"
     answer = json_answer(_info(path, root) if full else path.relative_to(root).as_posix())
     answer.headers["ETag"] = _etag(path)

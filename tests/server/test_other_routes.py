@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import struct
 
 import pytest
 
+from graphengine.server.logs import JsonFormatter
 from tests.server.client import Client
 from tests.server.conftest import Serve
 
@@ -63,7 +65,7 @@ def test_files_that_come_and_go_are_seen(serve: Serve) -> None:
 
 def test_models_are_listed_with_what_they_say_of_themselves(serve: Serve) -> None:
     async def scenario(client: Client) -> None:
-        folder = client.base / "models" / "loras"
+        folder = client.base / "models" / "upscale_models"
         folder.mkdir()
         header = json.dumps({"__metadata__": {"made": "by us"}}).encode()
         (folder / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
@@ -71,23 +73,23 @@ def test_models_are_listed_with_what_they_say_of_themselves(serve: Serve) -> Non
         (client.base / "models" / "embeddings").mkdir()
         (client.base / "models" / "embeddings" / "cat.pt").touch()
 
-        assert "loras" in await client.get("/models")
-        assert await client.get("/models/loras") == ["a.safetensors", "b.safetensors"]
-        assert await client.get("/embeddings") == ["cat"]
-        metadata = "/view_metadata/loras?filename="
+        assert "upscale_models" in await client.get("/models")
+        assert await client.get("/models/upscale_models") == ["a.safetensors", "b.safetensors"]
+        assert "cat" in await client.get("/embeddings")
+        metadata = "/view_metadata/upscale_models?filename="
         assert await client.get(f"{metadata}a.safetensors") == {"made": "by us"}
         for path in (
             "/models/nonsense",
             f"{metadata}b.safetensors",
             f"{metadata}../a",
             f"{metadata}",
-            "/experiment/models/preview/loras/0/a.safetensors",
+            "/experiment/models/preview/upscale_models/0/a.safetensors",
         ):
             await client.get(path, status=404)
-        files = await client.get("/experiment/models/loras")
+        files = await client.get("/experiment/models/upscale_models")
         assert (files[0]["name"], files[0]["pathIndex"]) == ("a.safetensors", 0)
         folders = await client.get("/experiment/models")
-        assert {"name": "loras", "folders": [str(folder)]} in folders
+        assert {"name": "upscale_models", "folders": [str(folder)]} in folders
 
     serve(scenario)
 
@@ -194,3 +196,65 @@ def test_the_server_tells_about_itself(serve: Serve) -> None:
         await client.get("/internal/files/user", status=400)
 
     serve(scenario)
+
+
+# --- several persons, and the log ---
+
+
+def test_each_person_has_settings_and_files_of_their_own(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        ann = await client.post("/users", {"username": "Ann"})
+        bob = await client.post("/users", {"username": "Bob"})
+        await client.post("/users", {"username": "Bob"}, status=400)
+        users = await client.get("/users")
+        assert users == {"storage": "server", "users": {ann: "Ann", bob: "Bob"}}
+
+        await client.post("/settings", {"theme": "dark"}, headers={"comfy-user": ann})
+        assert await client.get("/settings", headers={"comfy-user": bob}) == {}
+        assert await client.get("/settings/theme", headers={"comfy-user": ann}) == "dark"
+        for unknown in ({}, {"comfy-user": "../x"}, {"comfy-user": "nobody"}):
+            await client.get("/settings", status=401, headers=unknown)
+
+    serve(scenario, multi_user=True)
+
+
+def test_who_subscribes_hears_what_is_logged(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket("me")
+        await socket.receive_json()
+        body = {"clientId": "me", "enabled": True}
+        await client.response("PATCH", "/internal/logs/subscribe", json=body)
+        logging.getLogger("graphengine").warning("a line")
+        told = await socket.receive_json(timeout=5)
+        assert told["type"] == "logs"
+        assert "a line" in told["data"]["entries"][0]["m"]
+        assert set(told["data"]["size"]) == {"cols", "rows"}
+        assert (await client.get("/internal/logs/raw"))["entries"][-1] == told["data"]["entries"][0]
+        assert "a line" in await client.get("/internal/logs")
+
+    serve(scenario)
+
+
+def test_only_a_client_that_is_connected_can_subscribe(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        for body in ({}, {"clientId": "nobody", "enabled": True}):
+            answer = await client.response("PATCH", "/internal/logs/subscribe", json=body)
+            assert answer.status == 400
+
+    serve(scenario)
+
+
+def test_a_line_of_the_log_may_be_json() -> None:
+    record = logging.makeLogRecord({"name": "x", "levelname": "INFO", "msg": "done", "job": "a"})
+    line = json.loads(JsonFormatter().format(record))
+
+    assert (line["level"], line["message"], line["job"]) == ("info", "done", "a")
+    assert "process" not in line
+
+
+def test_text_goes_out_compressed_where_that_is_asked_for(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        answer = await client.response("GET", "/object_info")
+        assert answer.headers["Content-Encoding"] in ("deflate", "gzip")
+
+    serve(scenario, enable_compress_response_body=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from graphengine.errors import GraphEngineError
 from graphengine.server.app import hold_folder
 from tests.server.conftest import server_settings
-from tests.server.process import Server, kill_while_working, work
+from tests.server.process import ROOT, Server, kill_while_working, work
 
 
 def test_a_server_that_is_killed_again_and_again_loses_no_job(tmp_path: Path) -> None:
@@ -43,6 +46,18 @@ def test_a_server_that_is_asked_to_stop_ends_soon_and_goes_on_later(tmp_path: Pa
     server.end(signal.SIGTERM)
 
     assert waiting == ["long", "next"]
+
+
+def test_main_py_starts_the_server_as_other_peoples_test_suites_do(tmp_path: Path) -> None:
+    command = f"{sys.executable} {ROOT / 'tools' / 'main.py'} --listen 127.0.0.1 --port 0 --cpu"
+    command += f" --output-directory {tmp_path / 'out'} --cache-lru 100 --quick-test-for-ci"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C"}
+    done = subprocess.run(
+        command.split(), cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert "http://127.0.0.1:" in done.stdout
+    assert "Note: --cache-lru changes nothing" in done.stderr
 
 
 def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
