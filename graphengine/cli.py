@@ -6,6 +6,7 @@ What is heavy is imported inside the commands, so that checking a workflow takes
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import signal
@@ -391,6 +392,9 @@ def main() -> None:
     """Run the command line; ends the process with one of the exit codes."""
     # Threads of torch that spin while they wait make a busy machine four times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Modules and nodes make hundreds of thousands of objects that stay; the collector would walk
+    # through them again and again while a command starts.
+    gc.set_threshold(20_000)
     try:
         app(prog_name="graphengine")
     except KeyboardInterrupt:

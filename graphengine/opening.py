@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphengine.canvas import Canvas
 from graphengine.collecting import collector_paused
-from graphengine.comfy import a1111
-from graphengine.comfy.a1111_workflow import model_references, workflow_of
 from graphengine.comfy.convert import to_workflow
 from graphengine.comfy.draw import draw_workflow
 from graphengine.comfy.layouts import Layouts
@@ -111,8 +109,10 @@ def open_content(content: bytes, name: str, layouts: Layouts) -> Opened:
     if carrier(content) is not None:
         return _open_carried(content, name, layouts)
     if content.lstrip()[:1] not in (b"{", b"["):
+        from graphengine.comfy.a1111 import is_settings
+
         text = _plain_text(content)
-        if text is not None and a1111.is_settings(text):
+        if text is not None and is_settings(text):
             return _open_settings(text, layouts)
     return _open_json(content, name, layouts)
 
@@ -171,7 +171,10 @@ def _open_carried(content: bytes, name: str, layouts: Layouts) -> Opened:
 
 
 def _open_settings(text: str, layouts: Layouts) -> Opened:
-    settings = a1111.parse_settings(text)
+    from graphengine.comfy.a1111 import parse_settings
+    from graphengine.comfy.a1111_workflow import model_references, workflow_of
+
+    settings = parse_settings(text)
     workflow, told = workflow_of(settings)
     return Opened("a1111", workflow, told, layouts, models=model_references(settings))
 

@@ -281,18 +281,39 @@ def _configure_sqlite(connection: Any, _: Any) -> None:
 
 
 def _migrate(engine: sa.Engine) -> None:
-    """Bring the tables up to date; Alembic is imported only where there is something to do."""
+    """Bring the tables up to date; Alembic is imported only for tables of an earlier version."""
     with engine.begin() as connection:
-        if _schema(connection) == SCHEMA:
+        schema = _schema(connection)
+        if schema == SCHEMA:
             return
-        from alembic import command
-        from alembic.config import Config
+        if schema is None and not sa.inspect(connection).has_table(jobs.name):
+            _make_tables(connection)
+        else:
+            upgrade(connection)
 
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        config.set_main_option("path_separator", "os")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+
+def upgrade(connection: sa.Connection) -> None:
+    """Run the migrations that this database has not had yet."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _make_tables(connection: sa.Connection) -> None:
+    """The tables as all migrations together make them, and Alembic's note of the last one."""
+    metadata.create_all(connection)
+    version = sa.Table(
+        "alembic_version",
+        sa.MetaData(),
+        sa.Column("version_num", sa.String(32), primary_key=True),
+    )
+    version.create(connection)
+    connection.execute(version.insert().values(version_num=SCHEMA))
 
 
 def _schema(connection: sa.Connection) -> str | None:

@@ -17,7 +17,7 @@ from graphengine.folders import Folders
 from graphengine.job import Job, JobResult, NewJob
 from graphengine.jobs import Jobs
 from graphengine.registry import Registry
-from graphengine.store import MIGRATIONS, MOST_ATTEMPTS, SCHEMA, Store, Taken, metadata
+from graphengine.store import MIGRATIONS, MOST_ATTEMPTS, SCHEMA, Store, Taken, metadata, upgrade
 from graphengine.worker import JobEnded, JobEvent, Worker
 from tests import toy_nodes
 
@@ -180,11 +180,16 @@ def test_history_is_read_in_pages_and_forgotten(store: Store) -> None:
     assert store.counts() == {}
 
 
-def test_the_migrations_make_the_tables_that_the_code_expects(store: Store, tmp_path: Path) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'graphengine.db'}")
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    engine.dispose()
+def test_the_migrations_make_the_tables_that_a_new_store_has(store: Store, tmp_path: Path) -> None:
+    for name in ("graphengine.db", "migrated.db"):
+        engine = sa.create_engine(f"sqlite:///{tmp_path / name}")
+        with engine.begin() as connection:
+            if name == "migrated.db":
+                upgrade(connection)
+            context = MigrationContext.configure(connection)
+            assert compare_metadata(context, metadata) == []
+            assert context.get_current_revision() == SCHEMA
+        engine.dispose()
 
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [SCHEMA]
 
