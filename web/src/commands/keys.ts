@@ -1,0 +1,97 @@
+/** Which keys call which command; what a person chose stands in the browser's storage. */
+
+import { create } from "zustand";
+import { type Command, isEnabled } from "./command";
+
+const STORED = "graphengine.keys";
+
+interface Keymap {
+  /** Shortcuts by command that differ from the command's own; an empty list is none. */
+  readonly chosen: { readonly [command: string]: readonly string[] };
+  rebind(command: string, shortcuts: readonly string[]): void;
+  reset(command?: string): void;
+}
+
+export const useKeymap = create<Keymap>()((set, get) => {
+  const keep = (chosen: Keymap["chosen"]) => {
+    localStorage.setItem(STORED, JSON.stringify(chosen));
+    set({ chosen });
+  };
+  return {
+    chosen: storedKeys(),
+    rebind: (command, shortcuts) => keep({ ...get().chosen, [command]: shortcuts }),
+    reset: (command) =>
+      keep(
+        command === undefined
+          ? {}
+          : Object.fromEntries(Object.entries(get().chosen).filter(([id]) => id !== command)),
+      ),
+  };
+});
+
+function storedKeys(): Keymap["chosen"] {
+  try {
+    const stored: unknown = JSON.parse(localStorage.getItem(STORED) ?? "{}");
+    return typeof stored === "object" && stored !== null ? (stored as Keymap["chosen"]) : {};
+  } catch {
+    return {};
+  }
+}
+
+export function shortcutsOf(
+  command: Command,
+  chosen = useKeymap.getState().chosen,
+): readonly string[] {
+  const own = command.shortcut ?? [];
+  return chosen[command.id] ?? (typeof own === "string" ? [own] : own);
+}
+
+const onMac = (): boolean => /Mac|iPhone|iPad/.test(navigator.platform);
+
+/** A shortcut as it is read: "Ctrl+Z", on a Mac "⌘Z". */
+export function shortcutText(shortcut: string): string {
+  if (!onMac()) return shortcut.replace("Mod", "Ctrl");
+  const signs: { readonly [key: string]: string } = { Mod: "⌘", Shift: "⇧", Alt: "⌥", Ctrl: "⌃" };
+  return shortcut
+    .split("+")
+    .map((key) => signs[key] ?? key)
+    .join("");
+}
+
+/** The shortcut that a key event is, as "Mod+Shift+Z". */
+export function shortcutOf(event: KeyboardEvent): string {
+  const mod = onMac() ? event.metaKey : event.ctrlKey;
+  const other = onMac() ? event.ctrlKey : event.metaKey;
+  const key =
+    event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key;
+  const shift = event.shiftKey && (key.length > 1 || /[A-Z]/.test(key));
+  const held = [mod && "Mod", other && "Ctrl", event.altKey && "Alt", shift && "Shift"];
+  return [...held.filter(Boolean), key].join("+");
+}
+
+/** Whether the event happens in something that is typed in. */
+export function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target instanceof HTMLTextAreaElement) return true;
+  if (target instanceof HTMLSelectElement) return true;
+  const silent = ["button", "checkbox", "radio", "range", "color", "file"];
+  return target instanceof HTMLInputElement && !silent.includes(target.type);
+}
+
+/** Run the command that a key event calls; whether there was one. */
+export function callByKey(event: KeyboardEvent, commands: readonly Command[]): boolean {
+  // A key that an input method is composing with belongs to the input method.
+  if (event.isComposing || event.keyCode === 229 || event.defaultPrevented) return false;
+  const pressed = shortcutOf(event);
+  const typing = isTyping(event.target);
+  const called = commands.find(
+    (command) =>
+      shortcutsOf(command).includes(pressed) &&
+      (!typing || command.whileTyping) &&
+      isEnabled(command),
+  );
+  if (called === undefined) return false;
+  event.preventDefault();
+  void called.run();
+  return true;
+}
