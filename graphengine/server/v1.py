@@ -161,7 +161,7 @@ async def validate(request: web.Request) -> web.Response:
     body = await read_model(request, PromptBody)
     problems = await asyncio.to_thread(_problems, parts_of(request), body)
     valid = all(problem["severity"] == "warning" for problem in problems)
-    return _answer(ValidateAnswer(valid=valid, problems=problems))
+    return _answer(ValidateAnswer.model_validate({"valid": valid, "problems": problems}))
 
 
 async def explain(request: web.Request) -> web.Response:
@@ -171,7 +171,7 @@ async def explain(request: web.Request) -> web.Response:
     accepted = await asyncio.to_thread(accept, body.prompt, parts.engine, only=body.targets)
     reasons = await asyncio.to_thread(parts.engine.explain, accepted.workflow)
     told = {node: {**vars(reason), "runs": reason.runs} for node, reason in reasons.items()}
-    return _answer(ExplainAnswer(nodes=told))
+    return _answer(ExplainAnswer.model_validate({"nodes": told}))
 
 
 def _problems(parts: Parts, body: PromptBody) -> list[dict[str, Any]]:
@@ -216,7 +216,7 @@ async def get_devices(request: web.Request) -> web.Response:
         }
         for resident in parts.engine.residents()
     ]
-    return _answer(DevicesAnswer(devices=found, networks=networks))
+    return _answer(DevicesAnswer.model_validate({"devices": found, "networks": networks}))
 
 
 async def get_plugins(request: web.Request) -> web.Response:
@@ -226,7 +226,7 @@ async def get_plugins(request: web.Request) -> web.Response:
     for spec in registry.specs():
         nodes.setdefault(spec.origin.package, []).append(spec.id)
     failures = [docs.failure_json(failure) for failure in registry.failures]
-    return _answer(PluginsAnswer(nodes=nodes, failures=failures))
+    return _answer(PluginsAnswer.model_validate({"nodes": nodes, "failures": failures}))
 
 
 # --- the table ------------------------------------------------------------------------------------

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, WithJsonSchema
 
 from graphengine.job import Job, State
+from graphengine.server.node_models import Model
+from graphengine.server.workflow_models import ProblemAnswer
+from graphengine.trace import Kind
+
+_ANY_PROMPT: dict[str, Any] = {
+    "type": "object",
+    "description": "In API format, or as an editor saved it.",
+    "x-model": "NativeWorkflow | { readonly [name: string]: unknown }",
+}
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PromptBody(_Model):
+class PromptBody(Model):
     """A workflow to check or to explain: in API format, or as an editor saved it."""
 
-    prompt: dict[str, Any]
+    prompt: Annotated[dict[str, Any], WithJsonSchema(_ANY_PROMPT)]
     targets: list[str] | None = Field(None, description="Output nodes to run; all by default.")
 
 
@@ -30,19 +35,31 @@ class JobBody(PromptBody):
     extra_data: dict[str, Any] = Field(default_factory=dict)
 
 
-class MoveBody(_Model):
+class MoveBody(Model):
     """Where a queued job goes."""
 
     place: int = Field(ge=0, description="0 is next.")
 
 
-class QueueBody(_Model):
+class QueueBody(Model):
     """How the queue is set."""
 
     paused: bool
 
 
-class JobAnswer(_Model):
+class JobErrorAnswer(Model):
+    """Why a job failed; ``node_id`` is the workflow's own node."""
+
+    code: str
+    message: dict[Literal["en", "ja"], str]
+    node_id: str | None
+    node_type: str | None
+    exception_type: str
+    traceback: list[str]
+    inputs: dict[str, str] = Field(description="Described, never whole.")
+
+
+class JobAnswer(Model):
     """A job: where it stands and what came of it."""
 
     id: str
@@ -55,11 +72,11 @@ class JobAnswer(_Model):
     finished: float | None
     attempts: int
     prompt: dict[str, Any] = Field(description="As executed once it has run: seeds are drawn.")
-    outputs: dict[str, Any] = Field(description="What nodes showed, by node.")
+    outputs: dict[str, dict[str, Any]] = Field(description="What nodes showed, by node.")
     executed: list[str]
     cached: list[str]
     seconds: float | None
-    error: dict[str, Any] | None
+    error: JobErrorAnswer | None
     node_errors: dict[str, Any] = Field(
         default_factory=dict, description="What is wrong with outputs that were left out."
     )
@@ -80,23 +97,23 @@ class JobAnswer(_Model):
             finished=job.finished,
             attempts=job.attempts,
             prompt=dict((result and result.prompt) or job.prompt),
-            outputs=dict(result.outputs) if result else {},
+            outputs={key: dict(shown) for key, shown in result.outputs.items()} if result else {},
             executed=list(result.executed) if result else [],
             cached=list(result.cached) if result else [],
             seconds=result.seconds if result else None,
-            error=None if error is None else dict(error),
+            error=None if error is None else JobErrorAnswer.model_validate(error),
             node_errors=node_errors or {},
         )
 
 
-class JobsAnswer(_Model):
+class JobsAnswer(Model):
     """A page of jobs, newest first, and how many there are in each state."""
 
     jobs: list[JobAnswer]
     counts: dict[str, int]
 
 
-class QueueAnswer(_Model):
+class QueueAnswer(Model):
     """The queue: what runs, what waits in order."""
 
     paused: bool
@@ -104,20 +121,31 @@ class QueueAnswer(_Model):
     queued: list[str]
 
 
-class ValidateAnswer(_Model):
+class ValidateAnswer(Model):
     """Everything that is wrong, errors first."""
 
     valid: bool
-    problems: list[dict[str, Any]]
+    problems: list[ProblemAnswer]
 
 
-class ExplainAnswer(_Model):
+class ReasonAnswer(Model):
+    """Why a node would run; ``input`` and ``source`` name what has changed."""
+
+    kind: Kind
+    runs: bool
+    input: str | None
+    source: str | None
+    before: Any
+    after: Any
+
+
+class ExplainAnswer(Model):
     """For each node, why it would run, or that it would not."""
 
-    nodes: dict[str, dict[str, Any]]
+    nodes: dict[str, ReasonAnswer]
 
 
-class CacheAnswer(_Model):
+class CacheAnswer(Model):
     """What the cache of results holds and how it served."""
 
     entries: int
@@ -128,22 +156,63 @@ class CacheAnswer(_Model):
     evictions: int
 
 
-class DevicesAnswer(_Model):
+class DeviceAnswer(Model):
+    """A device; memory in bytes."""
+
+    name: str
+    type: str
+    index: int | None
+    vram_total: int
+    vram_free: int
+    torch_vram_total: int
+    torch_vram_free: int
+
+
+class NetworkAnswer(Model):
+    """A network in memory. ``own_bytes``: what it does not share with others."""
+
+    network: str
+    file: str
+    patches: int
+    size_bytes: int
+    own_bytes: int
+    held: bool
+
+
+class DevicesAnswer(Model):
     """The devices, and the networks in memory, least recently used first."""
 
-    devices: list[dict[str, Any]]
-    networks: list[dict[str, Any]]
+    devices: list[DeviceAnswer]
+    networks: list[NetworkAnswer]
 
 
-class PluginsAnswer(_Model):
+class FailureAnswer(Model):
+    """Something that could not be loaded."""
+
+    package: str
+    file: str
+    line: int
+    cause: str
+
+
+class PluginsAnswer(Model):
     """Which modules brought which nodes, and what could not be loaded."""
 
     nodes: dict[str, list[str]]
-    failures: list[dict[str, Any]]
+    failures: list[FailureAnswer]
 
 
-class ErrorAnswer(_Model):
+class ErrorDetail(Model):
+    """What is wrong; ``extra_info.message`` says it in every language where it is ours."""
+
+    type: str
+    message: str
+    details: str
+    extra_info: dict[str, Any]
+
+
+class ErrorAnswer(Model):
     """What is wrong, in one shape everywhere."""
 
-    error: dict[str, Any]
+    error: ErrorDetail
     node_errors: dict[str, Any]
