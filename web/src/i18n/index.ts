@@ -1,0 +1,60 @@
+/** Texts: `en/<area>.json` and `ja/<area>.json` hold what `t("<area>.…")` says. */
+
+import i18next from "i18next";
+import { initReactI18next } from "react-i18next";
+
+export const LANGUAGES = ["en", "ja"] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+const KEY = "graphengine.language";
+const TEXTS = {
+  en: () => import("./en"),
+  ja: () => import("./ja"),
+} as const satisfies Record<Language, () => Promise<{ texts: object }>>;
+
+/** Ready to say something: in the chosen language, else in the browser's first that we have. */
+export async function startI18n(): Promise<void> {
+  await i18next.use(initReactI18next).init({
+    lng: "en",
+    fallbackLng: "en",
+    resources: { en: { translation: (await TEXTS.en()).texts } },
+    interpolation: { escapeValue: false },
+    returnNull: false,
+  });
+  await speak(chosenLanguage() ?? browserLanguage(navigator.languages));
+}
+
+/** Remembers a language, or the browser's with null, and changes to it. */
+export async function chooseLanguage(language: Language | null): Promise<void> {
+  if (language === null) localStorage.removeItem(KEY);
+  else localStorage.setItem(KEY, language);
+  await speak(language ?? browserLanguage(navigator.languages));
+}
+
+/** The language that the person chose; null if it is the browser's. */
+export function chosenLanguage(): Language | null {
+  const stored = localStorage.getItem(KEY);
+  return LANGUAGES.find((language) => language === stored) ?? null;
+}
+
+/** The first of the browser's languages that we speak, else English. */
+export function browserLanguage(wanted: readonly string[]): Language {
+  for (const tag of wanted) {
+    const known = LANGUAGES.find((language) => tag.toLowerCase().split("-")[0] === language);
+    if (known !== undefined) return known;
+  }
+  return "en";
+}
+
+/** The language spoken now. */
+export function language(): Language {
+  return LANGUAGES.find((known) => known === i18next.language) ?? "en";
+}
+
+async function speak(wanted: Language): Promise<void> {
+  if (!i18next.hasResourceBundle(wanted, "translation")) {
+    i18next.addResourceBundle(wanted, "translation", (await TEXTS[wanted]()).texts);
+  }
+  await i18next.changeLanguage(wanted);
+  document.documentElement.lang = wanted;
+}

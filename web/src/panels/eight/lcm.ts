@@ -1,0 +1,174 @@
+/** The LCM switch: a few small numbers while it is on, the old ones when it goes off. Pure. */
+
+import type { Change } from "../../model/changes";
+import { type GraphId, type Mode, type NodeId, TOP, type Workflow } from "../../model/document";
+import { isObject, type Json, type JsonObject } from "../../model/json";
+import { type Field, readField, setField } from "./fields";
+import type { Found, Setting } from "./find";
+import { behind, nodeAt, type Place, pathOf } from "./walk";
+
+/** A row of the table that the server has for the switch. */
+export interface LcmPreset {
+  readonly family: string;
+  readonly checkpoints: readonly string[];
+  readonly lora: string;
+  readonly steps: number;
+  readonly cfg: number;
+  readonly sampler_name: string;
+  readonly scheduler: string;
+}
+
+/** Whether the switch is on: it was put on, or the sampler is LCM's by itself. */
+export function isLcmOn(workflow: Workflow, found: Found): boolean {
+  return kept(workflow, found) !== null || valueIn(workflow, found.method) === "lcm";
+}
+
+/** The row for the checkpoint that a sampler's model comes from. */
+export function presetFor(
+  presets: readonly LcmPreset[],
+  workflow: Workflow,
+  found: Found,
+): LcmPreset | undefined {
+  const name = checkpointName(workflow, found.sampler).toLowerCase();
+  const named = presets.find((row) => row.checkpoints.some((part) => name.includes(part)));
+  return named ?? presets.find((row) => row.checkpoints.length === 0);
+}
+
+/** The name of the file that a sampler's model comes from; "" if there is none. */
+export function checkpointName(workflow: Workflow, sampler: Place): string {
+  for (const at of behind(workflow, sampler, new Set(["MODEL", "GUIDER"]))) {
+    const values = nodeAt(workflow, at)?.values ?? {};
+    const name = values["ckpt_name"] ?? values["unet_name"] ?? values["model_path"];
+    if (typeof name === "string") return name;
+  }
+  return "";
+}
+
+/** The LCM LoRA among those installed that fits: the preset's own, else one that is called so. */
+export function lcmLora(
+  preset: LcmPreset | undefined,
+  installed: readonly string[],
+): string | null {
+  const file = (name: string) => name.split(/[\\/]/).at(-1);
+  const own = installed.find((name) => file(name) === preset?.lora);
+  return own ?? installed.find((name) => /lcm/i.test(name)) ?? null;
+}
+
+/** Put the switch on: the preset's numbers, LCM's parts awake; what was there before is kept. */
+export function switchOn(workflow: Workflow, found: Found, preset: LcmPreset): readonly Change[] {
+  const wanted: readonly (readonly [Setting | null, Json])[] = [
+    [found.steps, preset.steps],
+    [found.cfg, preset.cfg],
+    [found.method, preset.sampler_name],
+    [found.scheduler, preset.scheduler],
+    [found.lcm.sampling, "lcm"],
+  ];
+  const set = wanted.flatMap(([setting, value]) =>
+    setting?.field ? [{ field: setting.field, value }] : [],
+  );
+  const before = {
+    values: set.map(({ field }) => remembered(workflow, field)),
+    modes: found.lcm.loras.map((at) => mode(workflow, at)),
+  };
+  return [
+    ...set.map(({ field, value }) => setField(workflow, field, value)),
+    ...found.lcm.loras.map((at) => wake(at, "always")),
+    keep(workflow, { ...keptAll(workflow), [pathOf(found.sampler)]: before }),
+  ];
+}
+
+/** Put the switch off: everything as it was before it went on. */
+export function switchOff(workflow: Workflow, found: Found, plain: LcmPlain): readonly Change[] {
+  const before = kept(workflow, found);
+  const { [pathOf(found.sampler)]: _gone, ...others } = keptAll(workflow);
+  if (before === null) return ordinary(workflow, found, plain);
+  const values = list(before["values"]).flatMap((entry) => restored(workflow, entry));
+  const modes = list(before["modes"]).flatMap((entry) =>
+    found.lcm.loras.length > 0 ? restoredMode(workflow, entry) : [],
+  );
+  return [...values, ...modes, ...sleeping(found, before), keep(workflow, others)];
+}
+
+/** What a workflow that was saved with LCM on gets when it goes off. */
+export interface LcmPlain {
+  readonly steps: number;
+  readonly cfg: number;
+  readonly method: string;
+  readonly scheduler: string;
+}
+
+// --- pieces --------------------------------------------------------------------------------------
+
+/** LoRAs that came after the switch went on sleep when it goes off. */
+function sleeping(found: Found, before: JsonObject): readonly Change[] {
+  const known = new Set(list(before["modes"]).map((entry) => isObject(entry) && entry["node"]));
+  return found.lcm.loras.filter((at) => !known.has(at.node)).map((at) => wake(at, "bypassed"));
+}
+
+function ordinary(workflow: Workflow, found: Found, plain: LcmPlain): readonly Change[] {
+  const wanted: readonly (readonly [Setting | null, Json])[] = [
+    [found.steps, plain.steps],
+    [found.cfg, plain.cfg],
+    [found.method, plain.method],
+    [found.scheduler, plain.scheduler],
+  ];
+  const set = wanted.flatMap(([setting, value]) =>
+    setting?.field ? [setField(workflow, setting.field, value)] : [],
+  );
+  return [...set, ...found.lcm.loras.map((at) => wake(at, "bypassed"))];
+}
+
+function valueIn(workflow: Workflow, setting: Setting | null): Json | undefined {
+  return setting?.field ? readField(workflow, setting.field) : undefined;
+}
+
+function remembered(workflow: Workflow, { at, name }: Field): JsonObject {
+  const value = readField(workflow, { at, name }) ?? null;
+  return { graph: at.graph, node: at.node, name, value };
+}
+
+function restored(workflow: Workflow, entry: Json): readonly Change[] {
+  if (!isObject(entry)) return [];
+  const { graph, node, name, value } = entry;
+  const named = typeof name === "string" || typeof name === "number";
+  if (typeof graph !== "string" || typeof node !== "string" || !named) return [];
+  const field: Field = { at: { graph, node, inside: null }, name };
+  return nodeAt(workflow, field.at) ? [setField(workflow, field, value ?? null)] : [];
+}
+
+function mode(workflow: Workflow, at: Place): JsonObject {
+  return { graph: at.graph, node: at.node, mode: nodeAt(workflow, at)?.mode ?? "always" };
+}
+
+function restoredMode(workflow: Workflow, entry: Json): readonly Change[] {
+  if (!isObject(entry)) return [];
+  const { graph, node, mode } = entry;
+  if (typeof graph !== "string" || typeof node !== "string") return [];
+  const at: Place = { graph, node, inside: null };
+  const known = mode === "always" || mode === "muted" || mode === "bypassed";
+  return nodeAt(workflow, at) && (known || typeof mode === "number") ? [wake(at, mode)] : [];
+}
+
+function wake(at: { graph: GraphId; node: NodeId }, mode: Mode): Change {
+  return { kind: "edit-node", graph: at.graph, node: at.node, fields: { mode } };
+}
+
+function kept(workflow: Workflow, found: Found): JsonObject | null {
+  const before = keptAll(workflow)[pathOf(found.sampler)];
+  return isObject(before) ? before : null;
+}
+
+function keptAll(workflow: Workflow): JsonObject {
+  const all = workflow.top.panel["lcm"];
+  return isObject(all) ? all : {};
+}
+
+function keep(workflow: Workflow, all: JsonObject): Change {
+  const { lcm: _before, ...panel } = workflow.top.panel;
+  const next = Object.keys(all).length === 0 ? panel : { ...panel, lcm: all };
+  return { kind: "set-panel", graph: TOP, panel: next };
+}
+
+function list(value: Json | undefined): readonly Json[] {
+  return Array.isArray(value) ? (value as readonly Json[]) : [];
+}

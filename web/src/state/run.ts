@@ -1,0 +1,73 @@
+/** Running the workflow of the active tab, and looking at it before: problems, reasons. */
+
+import { ApiError } from "../api/http";
+import * as routes from "../api/routes";
+import { toNative } from "../model/native";
+import { afterRun } from "../model/seeds";
+import type { JobAnswer, ProblemAnswer } from "../protocol/generated";
+import { clientId } from "./identity";
+import { follow, setProblems, setReasons, useServer } from "./server";
+import { activeTab, type Tab, useWorkspace } from "./workspace";
+
+export interface RunOptions {
+  /** Before everything that waits. */
+  readonly front?: boolean;
+  /** Only these output nodes; all by default. */
+  readonly targets?: readonly string[];
+}
+
+/** Queue the active tab's workflow; null if problems keep all of it from running. */
+export async function runActive(options: RunOptions = {}): Promise<JobAnswer | null> {
+  const tab = activeTab();
+  if (tab === undefined) return null;
+  const prompt = toNative(tab.workflow);
+  const { valid, problems } = await routes.validate(prompt);
+  setProblems(tab.id, problems);
+  try {
+    const job = await routes.postJob({
+      prompt,
+      client_id: clientId(),
+      front: options.front ?? false,
+      targets: options.targets ?? null,
+      extra_data: { workflow_name: tab.name },
+    });
+    follow(job, tab.id);
+    drawSeeds(tab);
+    return job;
+  } catch (error) {
+    if (!valid && error instanceof ApiError && error.status === 400) return null;
+    throw error;
+  }
+}
+
+/** Stop what the active tab runs, else take its waiting job out of the queue. */
+export async function cancelActive(): Promise<void> {
+  const tab = activeTab();
+  const job = tab && useServer.getState().shown.get(tab.id);
+  if (job === undefined) return;
+  const status = useServer.getState().runs.get(job)?.status;
+  if (status === "running" || status === "queued") await routes.deleteJob(job);
+}
+
+/** Look at the active tab's workflow without running it: problems, and why each node would run. */
+export async function checkActive(signal?: AbortSignal): Promise<readonly ProblemAnswer[]> {
+  const tab = activeTab();
+  if (tab === undefined) return [];
+  const prompt = toNative(tab.workflow);
+  const { problems } = await routes.validate(prompt, signal);
+  setProblems(tab.id, problems);
+  try {
+    setReasons(tab.id, (await routes.explain(prompt, signal)).nodes);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status === 0) throw error;
+    setReasons(tab.id, {});
+  }
+  return problems;
+}
+
+/** Every seed gets its value for the next run, as one step; it was the old one that was queued. */
+function drawSeeds(tab: Tab): void {
+  const changes = afterRun(tab.workflow, Math.random);
+  const { active, apply } = useWorkspace.getState();
+  if (changes.length > 0 && active === tab.id) apply(changes, { group: "after-run" });
+}
