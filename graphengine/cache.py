@@ -11,10 +11,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphengine.events import Artifacts
 from graphengine.fingerprint import Key
+
+if TYPE_CHECKING:
+    from graphengine.disk_cache import DiskCache
 
 GIB = 2**30
 _PLAIN_BYTES = 64
@@ -69,11 +72,14 @@ class _Kept(NamedTuple):
 class Cache:
     """Results by key. Thread-safe; ``host_bytes`` and ``device_bytes`` are its budgets.
 
+    ``disk``: where those of slow nodes are kept too; what is found there comes back into memory.
+
     ``_kept`` and ``_on_device`` (those that hold memory of a device) are in the order of use.
     """
 
     host_bytes: int = 4 * GIB
     device_bytes: int = 2 * GIB
+    disk: DiskCache | None = None
     _kept: OrderedDict[Key, _Kept] = field(default_factory=OrderedDict)
     _on_device: OrderedDict[Key, None] = field(default_factory=OrderedDict)
     _held: dict[tuple[str, int], _Held] = field(default_factory=dict)
@@ -89,14 +95,17 @@ class Cache:
         """The results of a key, which become the most recently used; None if not there."""
         with self._lock:
             kept = self._kept.get(key)
-            if kept is None:
-                self._misses += 1
-                return None
-            self._hits += 1
-            self._kept.move_to_end(key)
-            if key in self._on_device:
-                self._on_device.move_to_end(key)
-            return kept.entry
+            if kept is not None:
+                self._hits += 1
+                self._kept.move_to_end(key)
+                if key in self._on_device:
+                    self._on_device.move_to_end(key)
+                return kept.entry
+            self._misses += 1
+        entry = None if self.disk is None else self.disk.get(key)
+        if entry is not None:
+            self._keep(key, entry)
+        return entry
 
     def __contains__(self, key: Key) -> bool:
         """Whether results are there, without using them."""
@@ -107,6 +116,11 @@ class Cache:
 
         Results larger than a whole budget are not kept.
         """
+        if self.disk is not None:
+            self.disk.put(key, entry)
+        self._keep(key, entry)
+
+    def _keep(self, key: Key, entry: Entry) -> None:
         storages, plain_bytes = measure(entry)
         with self._lock:
             self._drop(key)
@@ -124,7 +138,7 @@ class Cache:
                 self._evict(next(iter(self._kept)))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything that is in memory."""
         with self._lock:
             self._kept.clear()
             self._on_device.clear()

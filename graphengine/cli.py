@@ -190,6 +190,10 @@ def serve(
         str | None,
         typer.Option(metavar="SIZE", help="How much results may occupy in memory, such as 4GiB."),
     ] = None,
+    cache_disk: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="How much those of slow nodes may occupy on disk."),
+    ] = None,
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="Where jobs are kept.  [default: SQLite]")
     ] = None,
@@ -251,6 +255,7 @@ def serve(
             disable_metadata=disable_metadata or None,
             device=_device(device, cpu, cuda_device),
             cache_ram_bytes=cache_ram,
+            cache_disk_bytes=cache_disk,
             database_url=database,
             on_restart=on_restart,
             max_upload_mb=max_upload_size,

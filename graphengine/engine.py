@@ -116,7 +116,7 @@ class Engine:
         return cls(
             registry=load_registry(settings.plugins()),
             folders=settings.folders(),
-            cache=Cache(host_bytes=settings.cache_ram_bytes),
+            cache=Cache(host_bytes=settings.cache_ram_bytes, disk=settings.disk_cache()),
             make_models=make_models,
             embed_metadata=not settings.disable_metadata,
             previews=settings.preview_method != "none",

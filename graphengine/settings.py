@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
+from graphengine.disk_cache import DiskCache
 from graphengine.errors import GraphEngineError
 from graphengine.folders import MODEL_KINDS, Folders, model_folders
 from graphengine.model_paths import FILE_NAME, ModelPaths, load_model_paths
@@ -50,7 +51,8 @@ class Settings(BaseModel):
     ``custom_nodes`` unless they are named one by one; the current directory by default.
     ``extra_model_paths_config``: files that name further folders; the one in the base directory is
     always read. ``device``: ``auto`` takes cuda, then mps, then cpu. ``cache_ram_bytes``: how much
-    finished results may occupy in memory. ``allowed_custom_nodes``: the names of those that are
+    finished results may occupy in memory, ``cache_disk_bytes``: those of slow nodes on disk, in
+    ``cache_directory`` (``cache``). ``allowed_custom_nodes``: the names of those that are
     loaded; None = all. ``preview_method``: how pictures of what is being sampled are made; ``auto``
     takes the best one. ``disable_metadata``: files that are made do not tell how.
     """
@@ -74,6 +76,10 @@ class Settings(BaseModel):
     cache_ram_bytes: Bytes = Field(
         default=ByteSize(2 * GIB), validation_alias=option_name("cache_ram_bytes", "cache_ram")
     )
+    cache_disk_bytes: Bytes = Field(
+        default=ByteSize(2 * GIB), validation_alias=option_name("cache_disk_bytes", "cache_disk")
+    )
+    cache_directory: Path | None = None
     preview_method: PreviewMethod = "auto"
     disable_metadata: bool = False
 
@@ -109,6 +115,12 @@ class Settings(BaseModel):
         Raises `graphengine.model_paths.ModelPathsError`.
         """
         return self._model_paths.around("custom_nodes", (self.base_directory / "custom_nodes",))
+
+    def disk_cache(self) -> DiskCache | None:
+        """Where results of slow nodes are kept on disk; None if that is off."""
+        if not self.cache_disk_bytes:
+            return None
+        return DiskCache(self._below_base(self.cache_directory, "cache"), self.cache_disk_bytes)
 
     @cached_property
     def _model_paths(self) -> ModelPaths:

@@ -31,6 +31,12 @@ def _lines(parts: Parts) -> Iterator[str]:
     yield from _one("cache_host_bytes", "gauge", "Bytes of results on the host.", cache.host_bytes)
     device_bytes = cache.device_bytes
     yield from _one("cache_device_bytes", "gauge", "Bytes of results on the device.", device_bytes)
+    if parts.engine.cache.disk is not None:
+        disk = parts.engine.cache.disk.statistics()
+        yield from _one("disk_cache_entries", "gauge", "Results on disk.", disk.entries)
+        yield from _one("disk_cache_bytes", "gauge", "Bytes of results on disk.", disk.size_bytes)
+        yield from _one("disk_cache_hits_total", "counter", "Results read.", disk.hits)
+        yield from _one("disk_cache_damaged_total", "counter", "Damaged ones.", disk.damaged)
     yield from _one("cache_hits_total", "counter", "Results found.", cache.hits)
     yield from _one("cache_misses_total", "counter", "Results not found.", cache.misses)
     yield from _one("cache_evictions_total", "counter", "Results dropped.", cache.evictions)

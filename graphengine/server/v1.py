@@ -23,6 +23,7 @@ from graphengine.server.queue import submit
 from graphengine.server.v1_models import (
     CacheAnswer,
     DevicesAnswer,
+    DiskCacheAnswer,
     ExplainAnswer,
     JobAnswer,
     JobBody,
@@ -191,13 +192,18 @@ def _problems(parts: Parts, body: PromptBody) -> list[dict[str, Any]]:
 
 async def get_cache(request: web.Request) -> web.Response:
     """What the cache of results holds."""
-    statistics = parts_of(request).engine.cache.statistics()
-    return _answer(CacheAnswer(**dataclasses.asdict(statistics)))
+    cache = parts_of(request).engine.cache
+    disk = None if cache.disk is None else await asyncio.to_thread(cache.disk.statistics)
+    on_disk = None if disk is None else DiskCacheAnswer(**dataclasses.asdict(disk))
+    return _answer(CacheAnswer(**dataclasses.asdict(cache.statistics()), disk=on_disk))
 
 
 async def clear_cache(request: web.Request) -> web.Response:
-    """Forget all results, after what runs now."""
-    parts_of(request).worker.free(models=False, results=True)
+    """Forget all results: those in memory after what runs now, and those on disk."""
+    parts = parts_of(request)
+    parts.worker.free(models=False, results=True)
+    if parts.engine.cache.disk is not None:
+        await asyncio.to_thread(parts.engine.cache.disk.clear)
     return web.Response(status=204)
 
 

@@ -145,8 +145,18 @@ class ExplainAnswer(Model):
     nodes: dict[str, ReasonAnswer]
 
 
+class DiskCacheAnswer(Model):
+    """What lies on disk of results, and how it served since the start."""
+
+    entries: int
+    size_bytes: int
+    hits: int
+    damaged: int
+    evictions: int
+
+
 class CacheAnswer(Model):
-    """What the cache of results holds and how it served."""
+    """What the cache of results holds and how it served; ``disk``: null where that is off."""
 
     entries: int
     host_bytes: int
@@ -154,6 +164,7 @@ class CacheAnswer(Model):
     hits: int
     misses: int
     evictions: int
+    disk: DiskCacheAnswer | None
 
 
 class DeviceAnswer(Model):

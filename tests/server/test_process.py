@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,33 @@ def test_a_server_that_is_asked_to_stop_ends_soon_and_goes_on_later(tmp_path: Pa
     server.end(signal.SIGTERM)
 
     assert waiting == ["long", "next"]
+
+
+def test_what_a_slow_node_made_is_there_after_a_restart_and_made_again_if_damaged(
+    tmp_path: Path,
+) -> None:
+    prompt = {
+        "1": {"class_type": "SlowLatent", "inputs": {"value": 0.5}},
+        "2": {"class_type": "Show", "inputs": {"value": ["1", 0]}},
+    }
+
+    def run_in_new_process(how: signal.Signals) -> str:
+        server = Server(tmp_path)
+        server.start()
+        prompt_id = server.call("/prompt", {"prompt": prompt})["prompt_id"]
+        while not (history := server.call(f"/history/{prompt_id}")):
+            time.sleep(0.01)
+        while not server.call("/api/v1/cache")["disk"]["entries"]:
+            time.sleep(0.01)
+        server.end(how)
+        assert history[prompt_id]["status"]["status_str"] == "success"
+        return (tmp_path / "output" / "calls").read_text()
+
+    assert run_in_new_process(signal.SIGKILL) == "0.5 "
+    assert run_in_new_process(signal.SIGTERM) == "0.5 "
+    (file,) = (tmp_path / "cache").iterdir()
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert run_in_new_process(signal.SIGTERM) == "0.5 0.5 "
 
 
 def test_main_py_starts_the_server_as_other_peoples_test_suites_do(tmp_path: Path) -> None:

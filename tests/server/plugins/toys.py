@@ -1,4 +1,4 @@
-"""Small nodes for the server's tests; none needs torch."""
+"""Small nodes for the server's tests; only SlowLatent needs torch."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from graphengine.api import (
     ImageFile,
     InputError,
     Int,
+    Latent,
     ModelFile,
     SavedFile,
     Seed,
@@ -104,3 +105,16 @@ def work(name: str, context: Context, seconds: float = 0.0) -> Artifacts:
     with (context.folders.output / "log").open("a", encoding="utf-8") as log:
         log.write(f"{name}\n")
     return Artifacts(texts=(name,))
+
+
+@node("SlowLatent")
+def slow_latent(value: float, context: Context) -> Latent:
+    """Takes its time to make a latent, and says that it was called."""
+    import torch
+
+    time.sleep(0.06)
+    folder = context.folders.output
+    folder.mkdir(exist_ok=True)
+    with (folder / "calls").open("a") as file:
+        file.write(f"{value} ")
+    return Latent(torch.full((1, 4, 8, 8), value))
