@@ -1,4 +1,4 @@
-"""The command line: ``graphengine run``, ``serve``, ``convert``, … Only here is printed.
+"""The command line: ``graphengine run``, ``serve``, ``convert``, …
 
 What is heavy is imported inside the commands, so that checking a workflow takes half a second.
 """
@@ -11,10 +11,8 @@ import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,7 +21,25 @@ import typer
 from typer.core import TyperCommand
 
 from graphengine import __version__
-from graphengine.errors import GraphEngineError, NodeFailed, Problem, ProblemsFound, render
+from graphengine.errors import GraphEngineError, Problem, ProblemsFound
+from graphengine.reporting import (
+    EPILOG,
+    FAILED,
+    OK,
+    PROBLEMS,
+    STOPPED,
+    AsJson,
+    Debug,
+    Language,
+    Output,
+    open_registry,
+    print_failures,
+    print_json,
+    print_json_line,
+    print_problems,
+    report,
+    reporting,
+)
 
 if TYPE_CHECKING:
     from graphengine.context import CancelFlag
@@ -32,20 +48,9 @@ if TYPE_CHECKING:
     from graphengine.folders import Folders
     from graphengine.graph import Graph
     from graphengine.opening import Opened
-    from graphengine.registry import LoadFailure, Registry
+    from graphengine.registry import Registry
     from graphengine.settings import Settings
     from graphengine.workflow import Workflow
-
-OK = 0
-PROBLEMS = 1
-FAILED = 3
-DEFECT = 4
-STOPPED = 130
-
-EPILOG = (
-    "Exit codes: 0 all went well; 1 the workflow has problems or cannot be read; 2 wrong usage; "
-    "3 the run failed; 4 a defect of graphengine; 130 stopped with Ctrl-C."
-)
 
 app = typer.Typer(
     epilog=EPILOG,
@@ -62,26 +67,7 @@ WorkflowFile = Annotated[
         help="A workflow: JSON of any kind, or a picture that carries one; - reads stdin.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Language = Annotated[
-    Literal["en", "ja"] | None,
-    typer.Option("--language", help="Language of messages.  [default: from LC_ALL or LANG]"),
-]
-Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
 Folder = Annotated[Path | None, typer.Option(metavar="DIR")]
-
-
-@dataclass(frozen=True)
-class Output:
-    """How to speak: in which language, as JSON or as text, with tracebacks or without."""
-
-    language: str
-    as_json: bool
-    debug: bool
-
-    def text(self, code: str, **values: Any) -> str:
-        """One of the command line's own texts."""
-        return render(code, values, self.language)[0]
 
 
 @app.command(epilog=EPILOG)
@@ -284,15 +270,15 @@ def validate(
         from graphengine.setting_sources import load_settings
 
         settings = load_settings()
-        registry = _registry(settings, out)
+        registry = open_registry(settings, out)
         problems = _problems(file, registry, settings.folders())
         errors = sum(problem.severity == "error" for problem in problems)
         if as_json:
-            _print_json(
+            print_json(
                 {"valid": not errors, "problems": [problem.as_dict() for problem in problems]}
             )
         else:
-            _print_problems(problems, out, err=False)
+            print_problems(problems, out, err=False)
             code = "cli_invalid" if errors else "cli_valid"
             typer.echo(out.text(code, file=file, errors=errors, warnings=len(problems) - errors))
         raise typer.Exit(PROBLEMS if errors else OK)
@@ -321,8 +307,8 @@ def convert(
     with reporting(language, as_json=False, debug=debug) as out:
         from graphengine.setting_sources import load_settings
 
-        opened = _open(file, _registry(load_settings(), out))
-        _print_problems(opened.changes, out)
+        opened = _open(file, open_registry(load_settings(), out))
+        print_problems(opened.changes, out)
         _write(_converted(opened, to), output)
 
 
@@ -339,10 +325,10 @@ def diff(
         from graphengine.differences import differences
         from graphengine.setting_sources import load_settings
 
-        registry = _registry(load_settings(), out)
+        registry = open_registry(load_settings(), out)
         found = differences(*(_open(file, registry).workflow for file in (old, new)))
         if as_json:
-            _print_json({"differences": [difference.as_dict() for difference in found]})
+            print_json({"differences": [difference.as_dict() for difference in found]})
             return
         for difference in found:
             typer.echo(difference.text(out.language))
@@ -365,12 +351,12 @@ def nodes(
         from graphengine.setting_sources import load_settings
 
         settings = load_settings()
-        registry = _registry(settings, out)
+        registry = open_registry(settings, out)
         specs = registry.specs() if name is None else (docs.find_node(registry, name),)
         if as_json:
             failures = [docs.failure_json(failure) for failure in registry.failures]
             described = [docs.node_json(spec, settings.folders()) for spec in specs]
-            _print_json({"nodes": described, "failures": failures})
+            print_json({"nodes": described, "failures": failures})
         elif name is None:
             typer.echo(docs.node_list(specs, out.language))
         else:
@@ -406,29 +392,6 @@ def main() -> None:
         sys.exit(STOPPED)
 
 
-@contextmanager
-def reporting(language: str | None, as_json: bool, debug: bool) -> Iterator[Output]:
-    """Gives how to speak; every error inside becomes its message and its exit code."""
-    out = Output(language or _language_of(os.environ.get), as_json, debug)
-    try:
-        yield out
-    except typer.Exit:
-        raise
-    except KeyboardInterrupt:
-        raise typer.Exit(STOPPED) from None
-    except BrokenPipeError:
-        # The reader of our output (a pager, head) has gone; nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(OK) from None
-    except GraphEngineError as error:
-        _report(error, out)
-        raise typer.Exit(PROBLEMS) from error
-    except Exception as error:
-        cause = f"{type(error).__name__}: {error}"
-        _report(GraphEngineError("cli_defect", cause=cause), out, error)
-        raise typer.Exit(DEFECT) from error
-
-
 # --- run -----------------------------------------------------------------------------------------
 
 
@@ -437,14 +400,14 @@ def _run(settings: Settings, file: str, changes: Iterable[str], out: Output) -> 
     from graphengine.engine import Engine
 
     engine = Engine.open(settings)
-    _print_failures(engine.registry.failures, out)
+    print_failures(engine.registry, out)
     opened = _open(file, engine.registry).matched(engine.registry, engine.folders)
-    _print_problems(opened.changes, out)
+    print_problems(opened.changes, out)
     saved = opened.workflow
     workflow = _changed(saved, changes)
     graph = engine.build(workflow)
     _refuse_new_inputs(saved, graph.problems)
-    _print_problems(graph.problems, out)
+    print_problems(graph.problems, out)
     cancel = CancelFlag()
     with _ctrl_c_stops(cancel, out), _display(graph, out) as show:
         result = engine.run(workflow, on_event=show, cancel=cancel)
@@ -491,7 +454,7 @@ def _print_result(result: RunResult, out: Output) -> None:
     files = [str(file.absolute()) for file in result.files]
     if out.as_json:
         error = None if result.error is None else result.error.as_dict()
-        _print_json_line(
+        print_json_line(
             {
                 "event": "result",
                 "status": result.status,
@@ -507,7 +470,7 @@ def _print_result(result: RunResult, out: Output) -> None:
     for file in files:
         typer.echo(file)
     if result.error is not None:
-        _report(result.error, out)
+        report(result.error, out)
     typer.echo(out.text(f"cli_{result.status}", seconds=f"{result.seconds:.1f}"), err=True)
 
 
@@ -582,14 +545,6 @@ def _refuse_new_inputs(saved: Workflow, problems: Iterable[Problem]) -> None:
         raise ProblemsFound(unknown)
 
 
-def _registry(settings: Settings, out: Output) -> Registry:
-    from graphengine.registry import load_registry
-
-    registry = load_registry(settings.plugins())
-    _print_failures(registry.failures, out)
-    return registry
-
-
 def _problems(file: str, registry: Registry, folders: Folders) -> tuple[Problem, ...]:
     """All that is wrong, from a file that is not there to a value that does not fit."""
     from graphengine.graph import check_graph
@@ -603,21 +558,7 @@ def _problems(file: str, registry: Registry, folders: Folders) -> tuple[Problem,
         return (Problem(error.code, details=error.details),)
 
 
-def _language_of(variable: Any) -> str:
-    """The first of the variables that decides, as POSIX has it; English unless it is Japanese."""
-    locale = variable("LC_ALL") or variable("LC_MESSAGES") or variable("LANG") or ""
-    return "ja" if locale.startswith("ja") else "en"
-
-
 # --- printing -------------------------------------------------------------------------------------
-
-
-def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
-
-
-def _print_json_line(document: Any) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False))
 
 
 def _print_markdown(text: str) -> None:
@@ -629,36 +570,3 @@ def _print_markdown(text: str) -> None:
     from rich.markdown import Markdown
 
     Console().print(Markdown(text))
-
-
-def _print_problems(problems: Iterable[Problem], out: Output, *, err: bool = True) -> None:
-    if out.as_json:
-        return
-    for problem in problems:
-        text = problem.message(out.language)
-        typer.echo(out.text(f"cli_{problem.severity}", text=text), err=err)
-        if hint := problem.hint(out.language):
-            typer.echo(f"    {hint}", err=err)
-
-
-def _print_failures(failures: Iterable[LoadFailure], out: Output) -> None:
-    if out.as_json:
-        return
-    for failure in failures:
-        where = f"{failure.file}:{failure.line}" if failure.line else failure.file
-        text = out.text("cli_load_failure", where=where, cause=failure.cause)
-        typer.echo(out.text("cli_warning", text=text), err=True)
-
-
-def _report(error: GraphEngineError, out: Output, cause: BaseException | None = None) -> None:
-    failed = error if isinstance(error, NodeFailed) else None
-    if out.as_json:
-        _print_json_line({"event": "error", "error": error.as_dict()})
-    elif isinstance(error, ProblemsFound):
-        _print_problems(error.problems, out)
-    else:
-        typer.echo(out.text("cli_error", text=error.text(out.language)), err=True)
-        for name, value in failed.inputs.items() if failed else ():
-            typer.echo(f"    {name}: {value}", err=True)
-    if out.debug:
-        traceback.print_exception(cause or (failed.cause if failed else error))

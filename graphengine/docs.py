@@ -15,7 +15,8 @@ from graphengine.errors import GraphEngineError, render
 from graphengine.folders import Folders
 from graphengine.nearest import listed, nearest
 from graphengine.parameters import Bool, Choice, Float, Int, ModelFile, Seed, Widget
-from graphengine.registry import BUILTIN_PACKAGE, LoadFailure, Registry, builtin_folder
+from graphengine.plugins.plugin import LoadFailure
+from graphengine.registry import BUILTIN_PACKAGE, Registry, builtin_folder
 from graphengine.spec import InputSpec, NodeSpec, OutputSpec
 
 REFERENCE = "README.md"

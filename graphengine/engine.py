@@ -114,7 +114,7 @@ class Engine:
             return ModelStore(settings.device)
 
         return cls(
-            registry=load_registry(settings.plugins()),
+            registry=load_registry(settings.plugin_folders()),
             folders=settings.folders(),
             cache=Cache(host_bytes=settings.cache_ram_bytes, disk=settings.disk_cache()),
             make_models=make_models,

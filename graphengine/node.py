@@ -109,7 +109,7 @@ def describe(
         search=mark.search,
         renamed_from=mark.renamed_from,
         migrate=mark.migrate,
-        texts=texts or {},
+        texts={} if texts is None else texts,
         origin=origin or Origin(function.__module__),
     )
 

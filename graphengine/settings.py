@@ -12,10 +12,13 @@ from graphengine.disk_cache import DiskCache
 from graphengine.errors import GraphEngineError
 from graphengine.folders import MODEL_KINDS, Folders, model_folders
 from graphengine.model_paths import FILE_NAME, ModelPaths, load_model_paths
+from graphengine.plugins.source import PluginFolders
 
 PREFIX = "GRAPHENGINE_"
 STARTER_FOLDER = Path(__file__).parent / "starter"
 STARTER_KINDS = ("checkpoints", "loras", "embeddings", "vae")
+DECISIONS_FILE = "plugins.json"
+"""Which plugins are enabled; in the user folder."""
 GIB = 2**30
 _LARGEST_GIB = 1000
 
@@ -108,6 +111,16 @@ class Settings(BaseModel):
         if self.plugin_directories is None:
             return (self.base_directory / "plugins",)
         return tuple(self.base_directory / folder for folder in self.plugin_directories)
+
+    def plugin_folders(self) -> PluginFolders:
+        """Where plugins lie: folders that were named are trusted, the usual one asks."""
+        folders = self.plugins()
+        named = self.plugin_directories is not None
+        return PluginFolders(
+            asking=() if named else folders,
+            trusted=folders if named else (),
+            decisions=self._below_base(self.user_directory, "user") / DECISIONS_FILE,
+        )
 
     def custom_nodes(self) -> tuple[Path, ...]:
         """The folders whose entries are loaded as ComfyUI's custom nodes.

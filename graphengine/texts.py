@@ -12,11 +12,38 @@ outputs.LATENT = "…"
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache, cached_property
 from pathlib import Path
 
 from graphengine.errors import LANGUAGES
 from graphengine.spec import NodeTexts
+
+
+class FileTexts(Mapping[str, NodeTexts]):
+    """One node's texts by language, read from beside its file when they are first asked for."""
+
+    def __init__(self, file: Path, node_id: str) -> None:
+        self._file = file
+        self._node_id = node_id
+
+    def __getitem__(self, language: str) -> NodeTexts:
+        return self._texts[language]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @cached_property
+    def _texts(self) -> Mapping[str, NodeTexts]:
+        return _texts_of_file(self._file).get(self._node_id, {})
+
+
+@cache
+def _texts_of_file(file: Path) -> Mapping[str, Mapping[str, NodeTexts]]:
+    return load_texts(file)
 
 
 def load_texts(file: Path) -> dict[str, dict[str, NodeTexts]]:

@@ -98,7 +98,7 @@ def test_cache_devices_plugins_and_metrics_are_told(serve: Serve) -> None:
         devices = await client.get("/api/v1/devices")
         assert devices["networks"] == []
         plugins = await client.get("/api/v1/plugins")
-        assert "Widgets" in plugins["nodes"]["graphengine_plugins_0.toys"]
+        assert "Widgets" in plugins["nodes"]["graphengine_plugins.toys"]
         metrics = (await client.get("/metrics")).decode()
         assert 'graphengine_jobs{state="done"} 1\n' in metrics
         assert "# TYPE graphengine_cache_hits_total counter\n" in metrics

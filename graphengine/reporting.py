@@ -1,0 +1,140 @@
+"""How commands speak: language, JSON or text, the exit code of each error.
+
+Only this and the modules of commands, ``cli*.py``, print.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from graphengine.errors import GraphEngineError, NodeFailed, Problem, ProblemsFound, render
+
+if TYPE_CHECKING:
+    from graphengine.registry import Registry
+    from graphengine.settings import Settings
+
+OK = 0
+PROBLEMS = 1
+FAILED = 3
+DEFECT = 4
+STOPPED = 130
+
+EPILOG = (
+    "Exit codes: 0 all went well; 1 the workflow has problems or cannot be read; 2 wrong usage; "
+    "3 the run failed; 4 a defect of graphengine; 130 stopped with Ctrl-C."
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Language = Annotated[
+    Literal["en", "ja"] | None,
+    typer.Option("--language", help="Language of messages.  [default: from LC_ALL or LANG]"),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
+
+
+@dataclass(frozen=True)
+class Output:
+    """How to speak: in which language, as JSON or as text, with tracebacks or without."""
+
+    language: str
+    as_json: bool
+    debug: bool
+
+    def text(self, code: str, **values: Any) -> str:
+        """One of the command line's own texts."""
+        return render(code, values, self.language)[0]
+
+
+@contextmanager
+def reporting(language: str | None, as_json: bool, debug: bool) -> Iterator[Output]:
+    """Gives how to speak; every error inside becomes its message and its exit code."""
+    out = Output(language or _language_of(os.environ.get), as_json, debug)
+    try:
+        yield out
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt:
+        raise typer.Exit(STOPPED) from None
+    except BrokenPipeError:
+        # The reader of our output (a pager, head) has gone; nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(OK) from None
+    except GraphEngineError as error:
+        report(error, out)
+        raise typer.Exit(PROBLEMS) from error
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        report(GraphEngineError("cli_defect", cause=cause), out, error)
+        raise typer.Exit(DEFECT) from error
+
+
+def open_registry(settings: Settings, out: Output) -> Registry:
+    """The nodes and plugins of an installation; says what could not be loaded."""
+    from graphengine.registry import load_registry
+
+    registry = load_registry(settings.plugin_folders())
+    print_failures(registry, out)
+    return registry
+
+
+def print_json(document: Any) -> None:
+    """Print a document for programs."""
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_json_line(document: Any) -> None:
+    """Print one of several documents for programs."""
+    typer.echo(json.dumps(document, ensure_ascii=False))
+
+
+def print_problems(problems: Iterable[Problem], out: Output, *, err: bool = True) -> None:
+    """Say problems and how to mend them; nothing where JSON is asked for."""
+    if out.as_json:
+        return
+    for problem in problems:
+        text = problem.message(out.language)
+        typer.echo(out.text(f"cli_{problem.severity}", text=text), err=err)
+        if hint := problem.hint(out.language):
+            typer.echo(f"    {hint}", err=err)
+
+
+def print_failures(registry: Registry, out: Output) -> None:
+    """Say what could not be loaded, and which plugins wait for being enabled."""
+    if out.as_json:
+        return
+    for failure in registry.failures:
+        where = f"{failure.file}:{failure.line}" if failure.line else failure.file
+        text = out.text("cli_load_failure", where=where, cause=failure.cause)
+        typer.echo(out.text("cli_warning", text=text), err=True)
+    notices = [plugin.notice for plugin in registry.plugins]
+    print_problems([notice for notice in notices if notice is not None], out)
+
+
+def report(error: GraphEngineError, out: Output, cause: BaseException | None = None) -> None:
+    """Say an error, with the node's inputs where one failed."""
+    failed = error if isinstance(error, NodeFailed) else None
+    if out.as_json:
+        print_json_line({"event": "error", "error": error.as_dict()})
+    elif isinstance(error, ProblemsFound):
+        print_problems(error.problems, out)
+    else:
+        typer.echo(out.text("cli_error", text=error.text(out.language)), err=True)
+        for name, value in failed.inputs.items() if failed else ():
+            typer.echo(f"    {name}: {value}", err=True)
+    if out.debug:
+        traceback.print_exception(cause or (failed.cause if failed else error))
+
+
+def _language_of(variable: Any) -> str:
+    """The first of the variables that decides, as POSIX has it; English unless it is Japanese."""
+    locale = variable("LC_ALL") or variable("LC_MESSAGES") or variable("LANG") or ""
+    return "ja" if locale.startswith("ja") else "en"
