@@ -17,9 +17,9 @@ from pydantic.json_schema import models_json_schema
 from graphengine.errors import LANGUAGES
 from graphengine.native import NativeWorkflow
 from graphengine.presets import LCM_PRESETS
-from graphengine.server import node_models, workflow_models
+from graphengine.server.operations import PREFIX
 from graphengine.server.socket_models import PreviewMetadata, SocketMessage
-from graphengine.server.v1 import OPERATIONS, PREFIX
+from graphengine.server.v1 import OPERATIONS
 from graphengine.server.v1_models import ErrorAnswer
 
 TARGET = Path(__file__).parent.parent / "web" / "src" / "protocol" / "generated.ts"
@@ -51,21 +51,8 @@ def _constants() -> str:
 def _schemas() -> Schema:
     """All models by name; what the server sends is complete, what it takes may leave things out."""
     answers: set[type[BaseModel]] = {ErrorAnswer, SocketMessage, PreviewMetadata}
-    answers |= {node_models.NodesAnswer}
-    answers |= {
-        getattr(workflow_models, name)
-        for name in (
-            "OpenedAnswer",
-            "WorkflowsAnswer",
-            "VersionsAnswer",
-            "DraftsAnswer",
-            "DraftAnswer",
-            "TemplatesAnswer",
-        )
-    }
     answers |= {each.answer for each in OPERATIONS if each.answer is not None}
     bodies: set[type[BaseModel]] = {NativeWorkflow}
-    bodies |= {workflow_models.DocumentBody, workflow_models.DraftBody, workflow_models.RenameBody}
     bodies |= {each.body for each in OPERATIONS if each.body is not None}
     models = sorted(
         [*((one, "serialization") for one in answers), *((one, "validation") for one in bodies)],

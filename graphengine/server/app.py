@@ -27,11 +27,13 @@ from graphengine.server import (
 )
 from graphengine.server.answers import compressed, errors_as_json
 from graphengine.server.listings import watched
-from graphengine.server.node_info import ObjectInfo
+from graphengine.server.node_info import NodeListing, object_info
 from graphengine.server.parts import PARTS, Parts
 from graphengine.server.security import CORS_ORIGIN, add_headers, guards
 from graphengine.server.settings import ServerSettings
 from graphengine.server.socket import MAX_UPLOAD_BYTES, Hub
+from graphengine.server.v1_files import WRITING
+from graphengine.server.v1_nodes import nodes_answer
 from graphengine.store import Store
 from graphengine.worker import Worker
 
@@ -62,6 +64,7 @@ def make_app(settings: ServerSettings) -> web.Application:
     app[LOCK] = hold_folder(settings)
     app[PARTS] = make_parts(settings)
     app[logs.LOG_BOOK] = logs.LogBook(app[PARTS].hub)
+    app[WRITING] = asyncio.Lock()
     app[MAX_UPLOAD_BYTES] = settings.max_upload_bytes
     app[CORS_ORIGIN] = settings.cors_origin
     app.on_response_prepare.append(add_headers)
@@ -99,7 +102,8 @@ def make_parts(settings: ServerSettings) -> Parts:
     hub = Hub(jobs)
     jobs.on_change = hub.queue_changed
     worker = Worker(jobs, engine, hub.tell)
-    return Parts(settings, engine, jobs, worker, hub, ObjectInfo(engine.registry, engine.folders))
+    listings = [NodeListing(make, engine) for make in (object_info, nodes_answer)]
+    return Parts(settings, engine, jobs, worker, hub, *listings)
 
 
 def make_engine(settings: ServerSettings) -> Engine:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from graphengine.engine import Engine
 from graphengine.folders import Folders
 from graphengine.parameters import (
     Bool,
@@ -82,29 +84,29 @@ def input_config(slot: InputSpec, folders: Folders) -> list[Any]:
     return [slot.type, {**options, **_widget_options(widget)}]
 
 
-class ObjectInfo:
-    """The answer to /object_info, made anew only when the nodes or their files have changed."""
+class NodeListing:
+    """An answer about all nodes, made anew only when the nodes or their files have changed."""
 
-    def __init__(self, registry: Registry, folders: Folders) -> None:
-        self._registry = registry
-        self._folders = folders
-        self._lists: dict[str, tuple[Any, ...]] = {}
-        self._count = -1
-        self._body = b""
+    def __init__(self, make: Callable[[Registry, Folders], Any], engine: Engine) -> None:
+        self._make = make
+        self._registry = engine.registry
+        self._folders = engine.folders
+        self._seen: Any = None
+        self._answer = (b"", "")
 
-    def body(self) -> bytes:
-        """All of it as JSON."""
-        count = len(self._registry.ids())
-        lists = self._choices()
-        if count != self._count or lists != self._lists:
-            info = object_info(self._registry, self._folders)
-            self._body = json.dumps(info, separators=(",", ":")).encode()
-            self._lists, self._count = lists, count
-        return self._body
+    def current(self) -> tuple[bytes, str]:
+        """All of it as JSON, and an ETag that changes with it."""
+        seen = (self._registry.specs(), self._choices())
+        if seen != self._seen:
+            made = self._make(self._registry, self._folders)
+            body = json.dumps(made, separators=(",", ":")).encode()
+            self._answer = (body, f'"{hashlib.sha256(body).hexdigest()[:24]}"')
+            self._seen = seen
+        return self._answer
 
     def _choices(self) -> dict[str, tuple[Any, ...]]:
         """What can be chosen now, wherever that comes from the folders."""
-        found: dict[str, tuple[Any, ...]] = {}
+        found: dict[str, tuple[Any, ...]] = {"embeddings": self._folders.list("embeddings")}
         for spec in self._registry.specs():
             for slot in spec.inputs:
                 widget = slot.widget

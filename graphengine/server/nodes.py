@@ -16,7 +16,7 @@ routes = web.RouteTableDef()
 @routes.get("/object_info")
 async def get_object_info(request: web.Request) -> web.Response:
     """All nodes."""
-    body = await asyncio.to_thread(parts_of(request).object_info.body)
+    body, _ = await asyncio.to_thread(parts_of(request).object_info.current)
     return web.Response(body=body, content_type="application/json")
 
 

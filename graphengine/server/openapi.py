@@ -12,7 +12,8 @@ from pydantic.json_schema import models_json_schema
 
 from graphengine import __version__
 from graphengine.server.answers import json_answer
-from graphengine.server.v1 import OPERATIONS, PREFIX, Operation
+from graphengine.server.operations import PREFIX, Operation
+from graphengine.server.v1 import OPERATIONS
 from graphengine.server.v1_models import ErrorAnswer
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -22,6 +23,7 @@ _ERRORS = {
     "403": "The caller is refused.",
     "404": "There is no such thing.",
     "409": "The state does not allow it.",
+    "412": "Somebody else has written in the meantime.",
     "413": "The request is too large.",
 }
 
@@ -83,6 +85,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": operation.summary}
     if operation.answer is not None:
         answer["content"] = _content(operation.answer)
+    elif operation.gives is not None:
+        answer["content"] = {operation.gives: {}}
     errors = {
         status: {"description": text, "content": _content(ErrorAnswer)}
         for status, text in _ERRORS.items()
@@ -97,6 +101,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         described["responses"]["200"] = answer
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _content(operation.body)}
+    elif operation.takes is not None:
+        described["requestBody"] = {"required": True, "content": {operation.takes: {}}}
     return described
 
 

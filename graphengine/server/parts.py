@@ -8,7 +8,7 @@ from aiohttp import web
 
 from graphengine.engine import Engine
 from graphengine.jobs import Jobs
-from graphengine.server.node_info import ObjectInfo
+from graphengine.server.node_info import NodeListing
 from graphengine.server.settings import ServerSettings
 from graphengine.server.socket import Hub
 from graphengine.worker import Worker
@@ -23,7 +23,8 @@ class Parts:
     jobs: Jobs
     worker: Worker
     hub: Hub
-    object_info: ObjectInfo
+    object_info: NodeListing
+    node_list: NodeListing
 
 
 PARTS = web.AppKey("parts", Parts)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from aiohttp import web
-from pydantic import BaseModel
 
 from graphengine import docs
 from graphengine.errors import GraphEngineError, ProblemsFound
 from graphengine.job import ENDED, Job, State
-from graphengine.server import system
-from graphengine.server.answers import Refusal, json_answer, read_model, refusal_of, whole_number
+from graphengine.server import system, v1_documents, v1_files, v1_nodes
+from graphengine.server.answers import Refusal, read_model, refusal_of, whole_number
+from graphengine.server.operations import PREFIX, Operation, answer, bad_field
 from graphengine.server.parts import Parts, parts_of
 from graphengine.server.prompts import accept, read_prompt
 from graphengine.server.queue import submit
@@ -38,21 +36,6 @@ from graphengine.server.v1_models import (
 
 STATES = ("queued", "running", *ENDED)
 LONGEST_PAGE = 1000
-PREFIX = "/api/v1"
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One route: what it is for, what it takes and what it gives."""
-
-    method: str
-    path: str
-    summary: str
-    call: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    answer: type[BaseModel] | None = None
-    body: type[BaseModel] | None = None
-    status: int = 200
-    query: tuple[tuple[str, str], ...] = ()
 
 
 # --- jobs -----------------------------------------------------------------------------------------
@@ -62,14 +45,14 @@ async def list_jobs(request: web.Request) -> web.Response:
     """A page of jobs."""
     states = [state for state in request.query.get("state", "").split(",") if state]
     if any(state not in STATES for state in states):
-        raise _bad_field("state", f"one of {', '.join(STATES)} is expected")
+        raise bad_field("state", f"one of {', '.join(STATES)} is expected")
     limit = min(max(whole_number(request, "limit", 100) or 0, 0), LONGEST_PAGE)
     offset = max(whole_number(request, "offset", 0) or 0, 0)
     store = parts_of(request).jobs.store
     page = await asyncio.to_thread(
         store.page, cast(list[State], states), limit=limit, offset=offset
     )
-    return _answer(JobsAnswer(jobs=[JobAnswer.of(job) for job in page], counts=store.counts()))
+    return answer(JobsAnswer(jobs=[JobAnswer.of(job) for job in page], counts=store.counts()))
 
 
 async def create_job(request: web.Request) -> web.Response:
@@ -79,16 +62,16 @@ async def create_job(request: web.Request) -> web.Response:
     key = request.headers.get("Idempotency-Key")
     known = None if key is None else parts.jobs.store.by_idempotency_key(key)
     if known is not None:
-        return _answer(JobAnswer.of(known))
+        return answer(JobAnswer.of(known))
     accepted = await asyncio.to_thread(accept, body.prompt, parts.engine, only=body.targets)
     number = parts.jobs.draw_number(front=body.front) if body.number is None else body.number
     job = submit(parts, accepted, body.model_dump(), number, key)
-    return _answer(JobAnswer.of(job, dict(accepted.node_errors)), status=201)
+    return answer(JobAnswer.of(job, dict(accepted.node_errors)), status=201)
 
 
 async def get_job(request: web.Request) -> web.Response:
     """A job."""
-    return _answer(JobAnswer.of(_job(request)))
+    return answer(JobAnswer.of(_job(request)))
 
 
 async def edit_job(request: web.Request) -> web.Response:
@@ -100,7 +83,7 @@ async def edit_job(request: web.Request) -> web.Response:
     edited = parts.jobs.edit(job.id, accepted.prompt, accepted.targets)
     if edited is None:
         raise _not_queued(job)
-    return _answer(JobAnswer.of(edited, dict(accepted.node_errors)))
+    return answer(JobAnswer.of(edited, dict(accepted.node_errors)))
 
 
 async def cancel_job(request: web.Request) -> web.Response:
@@ -118,7 +101,7 @@ async def retry_job(request: web.Request) -> web.Response:
     again = parts_of(request).jobs.retry(job.id)
     if again is None:
         raise refusal_of(GraphEngineError("job_not_ended", id=job.id, state=job.state), 409)
-    return _answer(JobAnswer.of(again), status=201)
+    return answer(JobAnswer.of(again), status=201)
 
 
 async def move_job(request: web.Request) -> web.Response:
@@ -138,7 +121,7 @@ async def get_queue(request: web.Request) -> web.Response:
     jobs = parts_of(request).jobs
     running, queued = jobs.unended()
     ids = {"running": [job.id for job in running], "queued": [job.id for job in queued]}
-    return _answer(QueueAnswer(paused=jobs.paused, **ids))
+    return answer(QueueAnswer(paused=jobs.paused, **ids))
 
 
 async def set_queue(request: web.Request) -> web.Response:
@@ -162,7 +145,7 @@ async def validate(request: web.Request) -> web.Response:
     body = await read_model(request, PromptBody)
     problems = await asyncio.to_thread(_problems, parts_of(request), body)
     valid = all(problem["severity"] == "warning" for problem in problems)
-    return _answer(ValidateAnswer.model_validate({"valid": valid, "problems": problems}))
+    return answer(ValidateAnswer.model_validate({"valid": valid, "problems": problems}))
 
 
 async def explain(request: web.Request) -> web.Response:
@@ -172,7 +155,7 @@ async def explain(request: web.Request) -> web.Response:
     accepted = await asyncio.to_thread(accept, body.prompt, parts.engine, only=body.targets)
     reasons = await asyncio.to_thread(parts.engine.explain, accepted.workflow)
     told = {node: {**vars(reason), "runs": reason.runs} for node, reason in reasons.items()}
-    return _answer(ExplainAnswer.model_validate({"nodes": told}))
+    return answer(ExplainAnswer.model_validate({"nodes": told}))
 
 
 def _problems(parts: Parts, body: PromptBody) -> list[dict[str, Any]]:
@@ -195,7 +178,7 @@ async def get_cache(request: web.Request) -> web.Response:
     cache = parts_of(request).engine.cache
     disk = None if cache.disk is None else await asyncio.to_thread(cache.disk.statistics)
     on_disk = None if disk is None else DiskCacheAnswer(**dataclasses.asdict(disk))
-    return _answer(CacheAnswer(**dataclasses.asdict(cache.statistics()), disk=on_disk))
+    return answer(CacheAnswer(**dataclasses.asdict(cache.statistics()), disk=on_disk))
 
 
 async def clear_cache(request: web.Request) -> web.Response:
@@ -222,7 +205,7 @@ async def get_devices(request: web.Request) -> web.Response:
         }
         for resident in parts.engine.residents()
     ]
-    return _answer(DevicesAnswer.model_validate({"devices": found, "networks": networks}))
+    return answer(DevicesAnswer.model_validate({"devices": found, "networks": networks}))
 
 
 async def get_plugins(request: web.Request) -> web.Response:
@@ -232,7 +215,7 @@ async def get_plugins(request: web.Request) -> web.Response:
     for spec in registry.specs():
         nodes.setdefault(spec.origin.package, []).append(spec.id)
     failures = [docs.failure_json(failure) for failure in registry.failures]
-    return _answer(PluginsAnswer.model_validate({"nodes": nodes, "failures": failures}))
+    return answer(PluginsAnswer.model_validate({"nodes": nodes, "failures": failures}))
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -267,12 +250,11 @@ OPERATIONS = (
     Operation("DELETE", "/cache", "Forget all results", clear_cache, status=204),
     Operation("GET", "/devices", "Devices and networks", get_devices, DevicesAnswer),
     Operation("GET", "/plugins", "Plugins and what failed", get_plugins, PluginsAnswer),
+    *v1_nodes.OPERATIONS,
+    *v1_documents.OPERATIONS,
+    *v1_files.OPERATIONS,
 )
 routes = [web.route(each.method, PREFIX + each.path, each.call) for each in OPERATIONS]
-
-
-def _answer(model: BaseModel, status: int = 200) -> web.Response:
-    return json_answer(model.model_dump(mode="json"), status)
 
 
 def _job(request: web.Request) -> Job:
@@ -285,7 +267,3 @@ def _job(request: web.Request) -> Job:
 
 def _not_queued(job: Job) -> Refusal:
     return refusal_of(GraphEngineError("job_not_queued", id=job.id, state=job.state), 409)
-
-
-def _bad_field(field: str, cause: str) -> Refusal:
-    return refusal_of(GraphEngineError("bad_field", field=field, cause=cause))

@@ -1,0 +1,207 @@
+"""Workflows as documents: opening whatever holds one, exporting, and templates."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from graphengine.canvas import Canvas
+from graphengine.errors import LANGUAGES, GraphEngineError
+from graphengine.job import Job
+from graphengine.opening import Opened, open_content, open_data, open_file
+from graphengine.parameters import DRAW_SEED
+from graphengine.registry import builtin_folder
+from graphengine.server.answers import Refusal, json_answer, read_model
+from graphengine.server.documents import layouts_of, opened_answer
+from graphengine.server.node_models import Texts
+from graphengine.server.operations import PREFIX, Operation, answer, bad_field
+from graphengine.server.parts import Parts, parts_of
+from graphengine.server.workflow_models import (
+    DocumentBody,
+    OpenedAnswer,
+    Template,
+    TemplatesAnswer,
+)
+
+FIRST_TEMPLATE = "text_to_image"
+THUMBNAILS = (".webp", ".png", ".jpg")
+FORMATS = ("comfyui", "api")
+
+
+async def open_workflow(request: web.Request) -> web.Response:
+    """The workflow in any file: JSON of any form, or a picture that carries one."""
+    parts = parts_of(request)
+    content = await request.read()
+    name = request.query.get("name") or "workflow"
+    opened = await asyncio.to_thread(_opened, parts, content, name)
+    return answer(opened)
+
+
+async def export_workflow(request: web.Request) -> web.Response:
+    """A document as other programs read it."""
+    wanted = request.query.get("format", "comfyui")
+    if wanted not in FORMATS:
+        raise bad_field("format", f"one of {', '.join(FORMATS)} is expected")
+    body = await read_model(request, DocumentBody)
+    opened = await asyncio.to_thread(open_data, body.document, layouts_of(parts_of(request).engine))
+    return json_answer(await asyncio.to_thread(opened.ui if wanted == "comfyui" else opened.api))
+
+
+async def open_job(request: web.Request) -> web.Response:
+    """The workflow that a job was queued with; with ``seeds=drawn`` the seeds that it drew."""
+    parts = parts_of(request)
+    job = parts.jobs.store.get(request.match_info["id"])
+    if job is None:
+        raise Refusal(404, "job_not_found", f"There is no job {request.match_info['id']!r}")
+    drawn = request.query.get("seeds") == "drawn"
+    return answer(await asyncio.to_thread(_opened_job, parts, job, drawn))
+
+
+async def list_templates(_: web.Request) -> web.Response:
+    """The workflows that come along."""
+    return answer(TemplatesAnswer(templates=await asyncio.to_thread(templates)))
+
+
+async def open_template(request: web.Request) -> web.Response:
+    """A workflow that comes along."""
+    path = _template(request)
+    parts = parts_of(request)
+    return answer(await asyncio.to_thread(_opened, parts, path.read_bytes(), path.stem))
+
+
+async def get_thumbnail(request: web.Request) -> web.StreamResponse:
+    """A picture that the template makes."""
+    picture = _picture(_template(request))
+    if picture is None:
+        raise Refusal(404, "file_not_found", "This template has no picture")
+    return web.FileResponse(picture, headers={"Cache-Control": "no-cache"})
+
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/open",
+        "Open any workflow file or picture",
+        open_workflow,
+        OpenedAnswer,
+        query=(("name", "What messages call the file."),),
+        takes="application/octet-stream",
+    ),
+    Operation(
+        "POST",
+        "/export",
+        "A workflow for other programs",
+        export_workflow,
+        body=DocumentBody,
+        query=(("format", "comfyui (its editor's) or api."),),
+        gives="application/json",
+    ),
+    Operation(
+        "GET",
+        "/jobs/{id}/document",
+        "The workflow of a job",
+        open_job,
+        OpenedAnswer,
+        query=(("seeds", "drawn: with the seeds that the job drew."),),
+    ),
+    Operation("GET", "/templates", "Workflows that come along", list_templates, TemplatesAnswer),
+    Operation("GET", "/templates/{name}", "Open a template", open_template, OpenedAnswer),
+    Operation(
+        "GET", "/templates/{name}/thumbnail", "Its picture", get_thumbnail, gives="image/webp"
+    ),
+)
+
+
+def templates() -> list[Template]:
+    """All templates, the one to start with first."""
+    paths = sorted(
+        builtin_folder("workflows").glob("*.json"),
+        key=lambda path: (path.stem != FIRST_TEMPLATE, path.stem),
+    )
+    return [_template_info(path) for path in paths]
+
+
+def _template_info(path: Path) -> Template:
+    file = path.with_suffix(".toml")
+    texts = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    plain = path.stem.replace("_", " ").capitalize()
+
+    def text(field: str, default: str) -> Texts:
+        return Texts(**{one: texts.get(one, {}).get(field, default) for one in LANGUAGES})
+
+    picture = _picture(path)
+    return Template(
+        name=path.stem,
+        title=text("title", plain),
+        description=text("description", ""),
+        thumbnail=None if picture is None else f"{PREFIX}/templates/{path.stem}/thumbnail",
+    )
+
+
+def _picture(path: Path) -> Path | None:
+    found = (path.with_suffix(end) for end in THUMBNAILS)
+    return next((picture for picture in found if picture.is_file()), None)
+
+
+def _template(request: web.Request) -> Path:
+    name = request.match_info["name"]
+    folder = builtin_folder("workflows")
+    found = next((path for path in folder.glob("*.json") if path.stem == name), None)
+    if found is None:
+        raise Refusal(404, "file_not_found", f"There is no template {name!r}")
+    return found
+
+
+def _opened(parts: Parts, content: bytes, name: str) -> OpenedAnswer:
+    opened = open_content(content, name, layouts_of(parts.engine))
+    return opened_answer(opened, Path(name).stem, parts.engine)
+
+
+def opened_file(parts: Parts, path: Path, name: str) -> OpenedAnswer:
+    """A file of the user's."""
+    return opened_answer(open_file(path, layouts_of(parts.engine)), name, parts.engine)
+
+
+# --- jobs -----------------------------------------------------------------------------------------
+
+
+def _opened_job(parts: Parts, job: Job, drawn: bool) -> OpenedAnswer:
+    ran = (job.result.prompt if job.result is not None else None) or job.prompt
+    opened = _saved_with(job, parts)
+    if opened is None:
+        opened = open_data(ran, layouts_of(parts.engine))
+    elif drawn and opened.drawn is not None:
+        opened = dataclasses.replace(opened, drawn=_with_seeds(opened.drawn, ran))
+    return opened_answer(opened, f"job {job.id[:8]}", parts.engine)
+
+
+def _saved_with(job: Job, parts: Parts) -> Opened | None:
+    """The editor's own workflow, if the job was queued with one that can be read."""
+    info = job.extra_data.get("extra_pnginfo")
+    saved = info.get("workflow") if isinstance(info, Mapping) else None
+    if not isinstance(saved, Mapping):
+        return None
+    try:
+        return open_data(saved, layouts_of(parts.engine))
+    except GraphEngineError:
+        return None
+
+
+def _with_seeds(canvas: Canvas, ran: Mapping[str, Any]) -> Canvas:
+    """The canvas with what was drawn for values of -1."""
+    nodes = {}
+    for node in canvas.nodes.values():
+        inputs = ran.get(node.id, {}).get("inputs", {})
+        drawn = {
+            name: inputs[name]
+            for name, value in node.values.items()
+            if value == DRAW_SEED and type(inputs.get(name)) is int
+        }
+        nodes[node.id] = dataclasses.replace(node, values={**node.values, **drawn})
+    return dataclasses.replace(canvas, nodes=nodes)
