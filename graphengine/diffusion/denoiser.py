@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 
 import torch
@@ -17,7 +17,15 @@ from torch import Tensor, nn
 
 from graphengine.diffusion.conditions import Box, Control, Group, PreparedCondition, Residuals
 from graphengine.diffusion.devices import is_out_of_memory
-from graphengine.diffusion.guidance import Look, Options, Rule, guide
+from graphengine.diffusion.guidance import (
+    PRESENT_CALL,
+    Look,
+    NetworkCall,
+    Options,
+    Predict,
+    Rule,
+    guide,
+)
 from graphengine.diffusion.model_sampling import ModelSampling
 from graphengine.diffusion.unet import predict
 from graphengine.errors import InputError
@@ -31,9 +39,10 @@ _Words = tuple[Tensor, Tensor | None]
 
 @dataclass(frozen=True)
 class _Task:
-    """One condition's prediction, asked for on behalf of conditioning ``group``."""
+    """One condition's prediction, asked for on behalf of a group: conditioning ``side``."""
 
     group: int
+    side: int
     condition: PreparedCondition
 
     def crop(self, tensor: Tensor) -> Tensor:
@@ -46,7 +55,8 @@ class Network:
     """A denoising network, ready to be called.
 
     ``sigmas``: those of the run, to name the step where something goes wrong.
-    ``check_cancelled``: looked at before each call; raises `Cancelled`.
+    ``check_cancelled``: looked at before each call; raises `Cancelled`. ``options``: those that
+    act around each call.
     """
 
     unet: nn.Module
@@ -54,16 +64,20 @@ class Network:
     dtype: torch.dtype
     sigmas: Tensor
     check_cancelled: Callable[[], None]
+    options: Options = ()
     _words: dict[tuple[PreparedCondition, ...], _Words] = field(default_factory=dict, repr=False)
 
-    def denoised(self, x: Tensor, sigma: Tensor, groups: Sequence[Group]) -> list[Tensor]:
+    def denoised(
+        self, x: Tensor, sigma: Tensor, groups: Sequence[Group], sides: Sequence[int] | None = None
+    ) -> list[Tensor]:
         """The denoised latent under each group of conditions; zeros where none is active.
 
         Within a group: the mean of the active conditions, by their weights at each place.
+        ``sides``: the groups' numbers among the guider's conditionings, if some are left out.
         """
         level = float(sigma)
         tasks = [
-            _Task(index, condition)
+            _Task(index, index if sides is None else sides[index], condition)
             for index, group in enumerate(groups)
             for condition in group
             if condition.active(level)
@@ -86,28 +100,41 @@ class Network:
 
     def _call(self, batch: list[_Task], x: Tensor, sigma: Tensor) -> list[Tensor]:
         self.check_cancelled()
-        count = len(x)
+        context, y = self._words_of(tuple(task.condition for task in batch), len(x))
         parts = torch.cat([task.crop(x) for task in batch])
-        inputs = self.levels.network_input(parts, sigma)
+        call = NetworkCall(parts, sigma, tuple(task.side for task in batch), context, y)
+        predict: Predict = partial(self._answer, batch)
+        for option in reversed(self.options):
+            predict = partial(option.around_call, predict=predict)
+        return list(predict(call).chunk(len(batch)))
+
+    def _answer(self, batch: list[_Task], call: NetworkCall) -> Tensor:
+        """The denoised latents of one call."""
+        sigma, condition = call.sigma, batch[0].condition
+        count = len(call.x) // len(batch)
+        inputs = self.levels.network_input(call.x, sigma)
         inputs = _with_further_channels(inputs, batch, count).to(self.dtype)
-        timestep = self.levels.timestep(sigma).to(x.device).expand(len(inputs))
-        context, y = self._words_of(tuple(task.condition for task in batch), count)
-        residuals = _residuals(
-            batch[0].condition, sigma, lambda control: control(inputs, timestep, context, y)
-        )
-        output = predict(
-            self.unet,
-            inputs,
-            timestep,
-            context,
-            y=y,
-            down_residuals=residuals.down,
-            mid_residual=residuals.middle,
-            encoder_residuals=residuals.encoder,
-            objects=_objects(batch[0].condition, len(inputs)),
-        ).float()
+        timestep = self.levels.timestep(sigma).to(call.x.device).expand(len(inputs))
+        token = PRESENT_CALL.set(call)
+        try:
+            residuals = _residuals(
+                condition, sigma, lambda control: control(inputs, timestep, call.context, call.y)
+            )
+            output = predict(
+                self.unet,
+                inputs,
+                timestep,
+                call.context,
+                y=call.y,
+                down_residuals=residuals.down,
+                mid_residual=residuals.middle,
+                encoder_residuals=residuals.encoder,
+                objects=_objects(condition, len(inputs)),
+            ).float()
+        finally:
+            PRESENT_CALL.reset(token)
         self._check_finite(output, sigma)
-        return list(self.levels.denoised(parts, output, sigma).chunk(len(batch)))
+        return self.levels.denoised(call.x, output, sigma)
 
     def _words_of(self, batch: tuple[PreparedCondition, ...], count: int) -> _Words:
         """Context and vectors of a batch: the same in every step, so put together once."""
@@ -153,8 +180,10 @@ class Guided:
         needed = list(self.rule.needed(self.scales))
         if with_uncond and self.rule.negative is not None:
             needed[self.rule.negative] = True
-        asked = [group for group, need in zip(self.groups, needed, strict=True) if need]
-        answers = iter(self.network.denoised(x, sigma, asked))
+        sides = [side for side, need in enumerate(needed) if need]
+        answers = iter(
+            self.network.denoised(x, sigma, [self.groups[side] for side in sides], sides)
+        )
         return [next(answers) if need else None for need in needed]
 
     def _combined(self, x: Tensor, sigma: Tensor, predictions: Sequence[Tensor | None]) -> Tensor:
@@ -166,8 +195,8 @@ class Guided:
 
     def _sides(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor | None]:
         negative = self.rule.negative
-        groups = [self.groups[0]] if negative is None else [self.groups[0], self.groups[negative]]
-        answers = self.network.denoised(x, sigma, groups)
+        sides = [0] if negative is None else [0, negative]
+        answers = self.network.denoised(x, sigma, [self.groups[side] for side in sides], sides)
         return answers[0], answers[1] if len(answers) > 1 else None
 
 

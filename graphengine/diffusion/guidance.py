@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -26,6 +27,40 @@ from torch import Tensor, nn
 from graphengine.diffusion.model_sampling import ModelSampling
 from graphengine.errors import InputError
 from graphengine.sockets import Guider
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkCall:
+    """One call of the network, on behalf of one or more conditions of equal size.
+
+    ``x``: [N · B, C, h, w] float32, the noisy latent (or the part in the conditions' box) once a
+    condition, in the sampler's scale. ``sides``: for each of the N conditions the number of the
+    conditioning that it belongs to; with CFG 0 is the positive and 1 the negative one.
+    ``context``: [N · B, T, D]; ``y``: [N · B, A] or None.
+    """
+
+    x: Tensor
+    sigma: Tensor
+    sides: tuple[int, ...]
+    context: Tensor
+    y: Tensor | None = None
+
+    def rows(self, side: int) -> list[int]:
+        """Which items of the batch belong to a conditioning."""
+        count = len(self.x) // len(self.sides)
+        return [
+            part * count + item
+            for part, found in enumerate(self.sides)
+            if found == side
+            for item in range(count)
+        ]
+
+
+PRESENT_CALL: ContextVar[NetworkCall] = ContextVar("present_call")
+"""The call under way, for hooks and attention processors that an option has attached."""
+
+Predict = Callable[[NetworkCall], Tensor]
+"""A call → the denoised latents, [N · B, C, h, w] float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +94,15 @@ class SamplingOption:
     ) -> AbstractContextManager[object]:
         """Change the network for one sampling of a latent of ``shape``; undo it on leaving.
 
-        For FreeU, HyperTile, ToMe, hypernetworks, perturbed attention, … Shared weights are
-        never written to: use hooks or attention processors.
+        For FreeU, HyperTile, ToMe, hypernetworks, perturbed attention, … ``unet`` is this
+        sampling's own: its modules may be changed, its weights are shared and may not.
         """
         del unet, levels, shape
         return nullcontext()
+
+    def around_call(self, call: NetworkCall, predict: Predict) -> Tensor:
+        """What ``predict`` answers to a call, or to another one, or something else of its shape."""
+        return predict(call)
 
     def before_guidance(self, look: Look) -> Look:
         """The predictions as guidance should see them (tangential damping, CFG-Zero*, …)."""

@@ -6,6 +6,7 @@ memory-mapped tensors themselves. Nothing is read from disk until it is used.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -165,6 +166,15 @@ def assign(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     """``network`` holding exactly the tensors of ``state``, which are not copied."""
     network.load_state_dict(state, strict=True, assign=True)
     return network
+
+
+def twin(network: nn.Module) -> nn.Module:
+    """A network of its own modules that shares every tensor with ``network``.
+
+    Hooks and processors on the one do not act on the other.
+    """
+    tensors = (*network.parameters(), *network.buffers())
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})
 
 
 def _stored(tensors: TensorFile, table: KeyTable, key: str, shape: torch.Size) -> Tensor:

@@ -23,6 +23,7 @@ from graphengine.diffusion.grounding import open_grounding
 from graphengine.diffusion.guidance import Options, rule_of
 from graphengine.diffusion.inpaint import Inpainting, further_channels
 from graphengine.diffusion.model_sampling import ModelSampling, model_sampling
+from graphengine.diffusion.networks import twin
 from graphengine.diffusion.noise import SamplerNoise, initial_noise
 from graphengine.diffusion.residency import ModelStore
 from graphengine.diffusion.samplers import SAMPLERS
@@ -257,6 +258,10 @@ class _Session:
         rule = rule_of(guider)
         unet = self.store.unet(model)
         grounding = open_grounding(self.store, model, unet, guider.conditionings)
+        if options or grounding.network is not None:
+            # Another sampling may be using the network at this moment, without these changes.
+            unet = twin(unet)
+            grounding = replace(grounding, unet=unet)
         place = Place(
             model=model,
             levels=levels,
@@ -276,7 +281,8 @@ class _Session:
             stack.enter_context(option.attach(unet, levels, place.shape))
         # Last, so that options find the network's own layers only.
         stack.enter_context(grounding.attached())
-        network = Network(unet, levels, place.dtype, self.sigmas, self.watch.check_cancelled)
+        check = self.watch.check_cancelled
+        network = Network(unet, levels, place.dtype, self.sigmas, check, options)
         return Guided(network, groups, rule, guider.scales, options)
 
     def _mask(self, latent: Tensor) -> Tensor | None:
