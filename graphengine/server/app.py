@@ -13,6 +13,7 @@ from graphengine.engine import Engine
 from graphengine.errors import GraphEngineError
 from graphengine.jobs import Jobs
 from graphengine.server import (
+    editor,
     logs,
     metrics,
     models,
@@ -71,7 +72,14 @@ def make_app(settings: ServerSettings) -> web.Application:
     for table in TWICE:
         app.add_routes(table)
         app.add_routes(_below_api(table))
-    for routes in (system.internal_routes, logs.routes, metrics.routes, v1.routes, openapi.routes):
+    for routes in (
+        system.internal_routes,
+        logs.routes,
+        metrics.routes,
+        v1.routes,
+        openapi.routes,
+        editor.routes,
+    ):
         app.add_routes(routes)
     app.cleanup_ctx.append(logs.keeping_logs)
     app.cleanup_ctx.append(_running)

@@ -21,6 +21,8 @@ from graphengine.server.settings import ServerSettings, is_loopback
 COOKIE = "graphengine_token"
 TOKEN_PROTOCOL = "graphengine.token."
 """A WebSocket subprotocol that begins so carries the token: pages cannot set headers there."""
+PAGES = ("/", "/panel")
+"""Where the editor answers: itself, and the settings panel alone, for phones."""
 COOKIE_AGE_S = 30 * 24 * 3600
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
@@ -30,7 +32,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-        "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; connect-src 'self' ws: wss:; "
+        "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; connect-src 'self' blob:; "
         "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
     ),
 }
@@ -146,7 +148,7 @@ def _token_check(settings: ServerSettings) -> Middleware:
             return web.Response()
         if token is None:
             return await handler(request)
-        if request.method == "GET" and request.path == "/" and "token" in request.query:
+        if request.method == "GET" and request.path in PAGES and "token" in request.query:
             return _with_cookie(request, token)
         if any(_equal(shown, token) for shown in _shown_tokens(request)):
             return await handler(request)
@@ -159,7 +161,9 @@ def _with_cookie(request: web.Request, token: str) -> web.StreamResponse:
     """From the address with the token to the one without it, the token in a cookie."""
     if not _equal(request.query["token"], token):
         raise refusal_of(GraphEngineError("token_needed"), 401)
-    answer = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
+    answer = web.Response(
+        status=303, headers={"Location": request.path, "Cache-Control": "no-store"}
+    )
     answer.set_cookie(
         COOKIE,
         token,

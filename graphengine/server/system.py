@@ -22,11 +22,6 @@ internal_routes = web.RouteTableDef()
 """These exist as they are only."""
 SPOKEN_PROTOCOL = "0.3.64"
 """The version of ComfyUI whose protocol this is; clients compare it."""
-_PAGE = """<!doctype html><meta charset="utf-8"><title>graphengine</title>
-<h1>graphengine {version}</h1>
-<p>The server is running. / サーバーは動作しています。</p>
-<p><a href="/api/v1/docs">API</a> · <a href="/queue">queue</a> · <a href="/history">history</a></p>
-"""
 
 
 @routes.get("/features")
@@ -84,16 +79,6 @@ async def get_texts(request: web.Request) -> web.Response:
         for node_id, text in texts.items()
     }
     return json_answer({"ja": {"nodeDefs": definitions}} if definitions else {})
-
-
-@internal_routes.get("/")
-async def get_root(request: web.Request) -> web.StreamResponse:
-    """The editor where it is built, else a page that says that the server runs."""
-    folder = parts_of(request).settings.web_directory
-    index = None if folder is None else folder / "index.html"
-    if index is not None and index.is_file():
-        return web.FileResponse(index, headers={"Cache-Control": "no-cache"})
-    return web.Response(text=_PAGE.format(version=__version__), content_type="text/html")
 
 
 @internal_routes.get("/internal/folder_paths")

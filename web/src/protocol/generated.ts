@@ -67,7 +67,7 @@ export const LCM_PRESETS = [
   }
 ] as const;
 
-/** What the cache of results holds and how it served. */
+/** What the cache of results holds and how it served; `disk`: null where that is off. */
 export interface CacheAnswer {
   readonly entries: number;
   readonly host_bytes: number;
@@ -75,6 +75,7 @@ export interface CacheAnswer {
   readonly hits: number;
   readonly misses: number;
   readonly evictions: number;
+  readonly disk: DiskCacheAnswer | null;
 }
 
 /** These nodes need not run. */
@@ -113,6 +114,15 @@ export interface DeviceAnswer {
 export interface DevicesAnswer {
   readonly devices: readonly DeviceAnswer[];
   readonly networks: readonly NetworkAnswer[];
+}
+
+/** What lies on disk of results, and how it served since the start. */
+export interface DiskCacheAnswer {
+  readonly entries: number;
+  readonly size_bytes: number;
+  readonly hits: number;
+  readonly damaged: number;
+  readonly evictions: number;
 }
 
 /** A workflow: as graphengine saves it, or of any form that can be opened. */
