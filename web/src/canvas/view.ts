@@ -1,0 +1,105 @@
+/** What is open over the canvas, and how it is set; none of it is part of the workflow. */
+
+import { create } from "zustand";
+import type { Point } from "../model/document";
+import type { Input, Output, Refusal } from "../model/edits";
+
+/** A link that has one end: where it begins. */
+export type LooseEnd =
+  | { readonly from: Output; readonly type: string }
+  | { readonly to: Input; readonly type: string };
+
+export interface Search {
+  /** Where the new node goes, on the canvas. */
+  readonly at: Point;
+  /** Where the list opens, on the screen. */
+  readonly screen: Point;
+  readonly link: LooseEnd | null;
+  /** The node that gets another type, instead of a new node. */
+  readonly replaces: string | null;
+}
+
+export type MenuTarget =
+  | { readonly kind: "canvas"; readonly at: Point }
+  | { readonly kind: "node"; readonly id: string }
+  | { readonly kind: "group"; readonly id: string }
+  | { readonly kind: "link"; readonly id: string; readonly at: Point }
+  | { readonly kind: "widget"; readonly id: string; readonly input: string };
+
+export interface Menu {
+  readonly target: MenuTarget;
+  readonly screen: Point;
+}
+
+export interface Notice {
+  readonly text: string;
+  readonly turn: number;
+}
+
+export interface Mask {
+  readonly node: string;
+  readonly input: string;
+  readonly file: string;
+}
+
+interface View {
+  readonly search: Search | null;
+  readonly menu: Menu | null;
+  /** The keyboard's way to link: a list of all that fits. */
+  readonly wiring: LooseEnd | null;
+  readonly notice: Notice | null;
+  readonly mask: Mask | null;
+  /** The node whose title is being written. */
+  readonly naming: string | null;
+  readonly snap: boolean;
+  readonly locked: boolean;
+  readonly minimap: boolean;
+  readonly outline: boolean;
+}
+
+export const GRID = 10;
+
+export const useView = create<View>()(() => ({
+  search: null,
+  menu: null,
+  wiring: null,
+  notice: null,
+  mask: null,
+  naming: null,
+  snap: localStorage.getItem("graphengine.snap") === "yes",
+  locked: false,
+  minimap: localStorage.getItem("graphengine.minimap") !== "no",
+  outline: false,
+}));
+
+export function show(part: Partial<View>): void {
+  useView.setState(part);
+}
+
+export function toggle(name: "snap" | "minimap" | "locked" | "outline"): void {
+  const on = !useView.getState()[name];
+  if (name === "snap" || name === "minimap") {
+    localStorage.setItem(`graphengine.${name}`, on ? "yes" : "no");
+  }
+  useView.setState({ [name]: on });
+}
+
+/** Say something at the foot of the canvas for a moment. */
+export function say(text: string): void {
+  useView.setState(({ notice }) => ({ notice: { text, turn: (notice?.turn ?? 0) + 1 } }));
+}
+
+export function isRefusal(value: object): value is Refusal {
+  return "refused" in value;
+}
+
+/** What the canvas lets others do with its viewport; set while it is mounted. */
+export interface Camera {
+  zoomBy(factor: number): void;
+  /** The point of the canvas in the middle of the view. */
+  centre(): Point;
+  toCanvas(screen: Point): Point;
+  toScreen(point: Point): Point;
+}
+
+export const camera: { current: Camera | null } = { current: null };

@@ -1,0 +1,143 @@
+/** Finding node types: names, categories and words in both languages, with letters left out. */
+
+import type { NodeInfo } from "../protocol/generated";
+import { accepts } from "./sockets";
+
+export interface Found {
+  readonly info: NodeInfo;
+  readonly score: number;
+}
+
+/** What a new node must be able to be linked to. */
+export interface Fitting {
+  readonly type: string;
+  /** Whether the link comes from an output, so that an input is needed. */
+  readonly needs: "input" | "output";
+}
+
+/** The types that fit the words and the link, best first. */
+export function findTypes(
+  types: Iterable<NodeInfo>,
+  words: string,
+  language: "en" | "ja",
+  fitting: Fitting | null = null,
+): readonly Found[] {
+  const wanted = plain(words);
+  const found: Found[] = [];
+  for (const info of types) {
+    const fit = fitting === null ? 0 : fitScore(info, fitting);
+    if (fit === null) continue;
+    const score = wanted === "" ? 0 : wordScore(info, wanted, language);
+    if (score === null) continue;
+    const shy = (info.deprecated ? 300 : 0) + (info.experimental ? 20 : 0);
+    found.push({ info, score: score + fit - shy });
+  }
+  const title = (one: Found) => one.info.texts[language].title || one.info.id;
+  return found.sort((a, b) => b.score - a.score || title(a).localeCompare(title(b), language));
+}
+
+/** Letters as they are compared: width, case and kana make no difference. */
+export function plain(text: string): string {
+  return text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[ァ-ヶ]/g, (kana) => String.fromCharCode(kana.charCodeAt(0) - 0x60))
+    .trim();
+}
+
+/** How well a text has the words in it; null if it does not. */
+export function matchScore(text: string, wanted: string): number | null {
+  if (text === wanted) return 1000;
+  if (text.startsWith(wanted)) return 800 - Math.min(100, text.length - wanted.length);
+  const inside = text.indexOf(wanted);
+  if (inside !== -1) return (/[\s_\-/.]/.test(text[inside - 1] ?? "") ? 600 : 450) - inside / 10;
+  return lettersScore(text, wanted);
+}
+
+/** A match with letters left out: "ksmp" finds "ksampler". */
+function lettersScore(text: string, wanted: string): number | null {
+  if (wanted.length < 2) return null;
+  let at = -1;
+  let gaps = 0;
+  for (const letter of wanted.replace(/\s/g, "")) {
+    const next = text.indexOf(letter, at + 1);
+    if (next === -1) return null;
+    gaps += at === -1 ? next / 2 : next - at - 1;
+    at = next;
+  }
+  const score = 200 - gaps * 12;
+  return score > 0 ? score : null;
+}
+
+interface Searched {
+  readonly en: readonly string[];
+  readonly ja: readonly string[];
+  readonly id: string;
+  readonly more: readonly string[];
+}
+
+const searched = new WeakMap<NodeInfo, Searched>();
+
+function textsOf(info: NodeInfo): Searched {
+  const known = searched.get(info);
+  if (known !== undefined) return known;
+  const { en, ja } = info.texts;
+  const texts: Searched = {
+    en: [plain(en.title)],
+    ja: [plain(ja.title)],
+    id: plain(info.id),
+    more: [...en.search, ...ja.search, en.category, ja.category].map(plain).filter(Boolean),
+  };
+  searched.set(info, texts);
+  return texts;
+}
+
+function wordScore(info: NodeInfo, wanted: string, language: "en" | "ja"): number | null {
+  const whole = textScore(info, wanted, language);
+  const words = wanted.split(/\s+/);
+  if (whole !== null || words.length < 2) return whole;
+  let total = 0;
+  for (const word of words) {
+    const score = textScore(info, word, language);
+    if (score === null) return null;
+    total += score;
+  }
+  return total / words.length - 50;
+}
+
+function textScore(info: NodeInfo, wanted: string, language: "en" | "ja"): number | null {
+  const texts = textsOf(info);
+  const other = language === "en" ? texts.ja : texts.en;
+  const scores = [
+    ...texts[language].map((text) => scoreAt(text, wanted, 50)),
+    scoreAt(texts.id, wanted, 20),
+    ...other.map((text) => scoreAt(text, wanted, 0)),
+    ...texts.more.map((text) => scoreAt(text, wanted, -150)),
+  ].filter((score) => score !== null);
+  return scores.length === 0 ? null : Math.max(...scores);
+}
+
+function scoreAt(text: string, wanted: string, bonus: number): number | null {
+  const score = text === "" ? null : matchScore(text, wanted);
+  return score === null ? null : score + bonus;
+}
+
+/** How well a type takes a link: exact types before "anything", required inputs before others. */
+function fitScore(info: NodeInfo, { type, needs }: Fitting): number | null {
+  const slots =
+    needs === "input"
+      ? info.inputs.map((input) => ({
+          fits: accepts(input.type, type),
+          exact: input.type === type,
+          first: input.required && input.widget === null,
+        }))
+      : info.outputs.map((output, place) => ({
+          fits: accepts(type, output.type),
+          exact: output.type === type,
+          first: place === 0,
+        }));
+  const scores = slots
+    .filter((slot) => slot.fits)
+    .map((slot) => (slot.exact ? 100 : 0) + (slot.first ? 40 : 0));
+  return scores.length === 0 ? null : Math.max(...scores);
+}
