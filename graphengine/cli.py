@@ -21,6 +21,7 @@ import typer
 from typer.core import TyperCommand
 
 from graphengine import __version__
+from graphengine.cli_plugins import add_commands
 from graphengine.errors import GraphEngineError, Problem, ProblemsFound
 from graphengine.reporting import (
     EPILOG,
@@ -361,6 +362,9 @@ def nodes(
             typer.echo(docs.node_list(specs, out.language))
         else:
             _print_markdown(docs.node_page(specs[0], out.language))
+
+
+add_commands(app)
 
 
 def _print_version(asked: bool) -> None:

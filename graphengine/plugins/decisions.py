@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from graphengine.errors import GraphEngineError
 from graphengine.files import write_whole
 from graphengine.plugins.plugin import State
-from graphengine.plugins.source import Source
+from graphengine.plugins.source import PluginFolders, Source
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,20 @@ def load_decisions(file: Path | None) -> Decisions:
     except (OSError, ValidationError) as error:
         cause = str(error).splitlines()[0]
         raise GraphEngineError("plugin_decisions", file=str(file), cause=cause) from error
+
+
+def change_decisions(folders: PluginFolders, change: Callable[[Decisions], Decisions]) -> Decisions:
+    """Change what is decided, one process at a time; what holds from now on."""
+    from filelock import FileLock
+
+    file = folders.decisions
+    if file is None:
+        return Decisions()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        decided = change(load_decisions(file))
+        save_decisions(file, decided)
+    return decided
 
 
 def save_decisions(file: Path, decisions: Decisions) -> None:

@@ -29,6 +29,14 @@ TextsOf = Callable[[str], Mapping[str, NodeTexts] | None]
 """The texts of a node by its id."""
 
 
+def described_plugins(folders: PluginFolders) -> Iterator[Plugin]:
+    """All plugins without their nodes: none of their code runs."""
+    decisions = load_decisions(folders.decisions)
+    for source in find_sources(folders):
+        state = decisions.state(source)
+        yield load_plugin(source, source.digest, state, run=False)
+
+
 def load_plugins(folders: PluginFolders, before: Iterable[Plugin] = ()) -> Iterator[Plugin]:
     """All plugins, those that may run with their nodes.
 
@@ -50,8 +58,10 @@ def load_plugins(folders: PluginFolders, before: Iterable[Plugin] = ()) -> Itera
         yield load_plugin(source, digest, state) if plugin is None else plugin
 
 
-def load_plugin(source: Source, digest: str, state: State = "enabled") -> Plugin:
-    """A plugin; its code runs only if it is enabled."""
+def load_plugin(
+    source: Source, digest: str, state: State = "enabled", *, run: bool = True
+) -> Plugin:
+    """A plugin; its code runs only if it is enabled, and if that is wanted."""
     manifest, failures = NO_MANIFEST, []
     try:
         manifest = source.manifest()
@@ -59,7 +69,7 @@ def load_plugin(source: Source, digest: str, state: State = "enabled") -> Plugin
         failures.append(LoadFailure(source.name, str(source.path), 0, error.text()))
     found = Found()
     name = ""
-    if state == "enabled" and not failures:
+    if run and state == "enabled" and not failures:
         name = _load_installed(source, found) if source.module else _load_package(source, found)
     plugin = Plugin(
         source.name,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from graphengine.errors import Problem
 from graphengine.plugins.manifest import NO_MANIFEST, Manifest
@@ -42,6 +42,36 @@ class Plugin:
     failures: tuple[LoadFailure, ...] = ()
     web: Path | None = None
     workflows: tuple[Path, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values: the same for the command line and the server."""
+        notice = self.notice
+        return {
+            "name": self.name,
+            "title": self.manifest.name or self.name,
+            "version": self.manifest.version,
+            "description": self.manifest.description,
+            "path": str(self.path),
+            "digest": self.digest,
+            "state": self.state,
+            "installed": self.installed,
+            "isolated": self.manifest.isolated,
+            "capabilities": list(self.manifest.capabilities),
+            "dependencies": list(self.manifest.dependencies),
+            "nodes": [spec.id for spec in self.specs],
+            "failures": [asdict(failure) for failure in self.failures],
+            "notice": None if notice is None else notice.as_dict(),
+            "scripts": list(self.scripts),
+            "workflows": [path.stem for path in self.workflows],
+        }
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """The JavaScript modules of ``web``, by their names below it; none unless it may run."""
+        if self.web is None or self.state != "enabled":
+            return ()
+        files = (file for file in self.web.rglob("*") if file.suffix in (".js", ".mjs"))
+        return tuple(sorted(file.relative_to(self.web).as_posix() for file in files))
 
     @property
     def notice(self) -> Problem | None:
