@@ -27,6 +27,7 @@ from graphengine.executor import Outcome, Run
 from graphengine.folders import Folders
 from graphengine.graph import Graph, build_graph, draw_seeds, executed_prompt
 from graphengine.plan import make_plan
+from graphengine.plugins.source import PluginFolders
 from graphengine.registry import Registry, load_registry
 from graphengine.setting_sources import load_settings
 from graphengine.settings import Settings
@@ -99,6 +100,7 @@ class Engine:
     make_models: Callable[[], ModelStore] | None = None
     embed_metadata: bool = True
     previews: bool = True
+    plugin_folders: PluginFolders = field(default_factory=PluginFolders)
     _models: ModelStore | None = None
     _traces: Mapping[str, Trace] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -120,7 +122,16 @@ class Engine:
             make_models=make_models,
             embed_metadata=not settings.disable_metadata,
             previews=settings.preview_method != "none",
+            plugin_folders=settings.plugin_folders(),
         )
+
+    def reload_plugins(self) -> Registry:
+        """Load the plugins that have changed; runs that have begun keep the nodes they began with.
+
+        Raises GraphEngineError if it cannot be said which plugins are enabled.
+        """
+        self.registry = load_registry(self.plugin_folders, before=self.registry)
+        return self.registry
 
     @property
     def models(self) -> ModelStore:
@@ -165,7 +176,9 @@ class Engine:
         while running is in the result's ``status`` and ``error``.
         """
         chance = random.SystemRandom()
-        graph = draw_seeds(self.build(workflow, targets=targets), chance)
+        registry = self.registry
+        built = build_graph(workflow, registry, self.folders, targets=targets)
+        graph = draw_seeds(built, chance)
         graph = expand_prompts(graph, chance)
         saved = {"workflow": workflow.ui} if workflow.ui else {}
         surroundings = Surroundings(
@@ -180,7 +193,7 @@ class Engine:
         )
         before = self._traces
         plan = make_plan(graph, targets)
-        outcome = Run(graph, plan, self.cache, surroundings, self.registry).execute()
+        outcome = Run(graph, plan, self.cache, surroundings, registry).execute()
         self._traces = _remembered(graph, outcome, before)
         return RunResult(
             outcome.status,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from graphengine.errors import Problem
 from graphengine.plugins.manifest import NO_MANIFEST, Manifest
@@ -61,8 +62,8 @@ class Plugin:
             "nodes": [spec.id for spec in self.specs],
             "failures": [asdict(failure) for failure in self.failures],
             "notice": None if notice is None else notice.as_dict(),
-            "scripts": list(self.scripts),
-            "workflows": [path.stem for path in self.workflows],
+            "scripts": list(self.script_addresses),
+            "workflows": [name for name, _ in self.templates],
         }
 
     @property
@@ -72,6 +73,18 @@ class Plugin:
             return ()
         files = (file for file in self.web.rglob("*") if file.suffix in (".js", ".mjs"))
         return tuple(sorted(file.relative_to(self.web).as_posix() for file in files))
+
+    @property
+    def script_addresses(self) -> tuple[str, ...]:
+        """Where the server answers with them."""
+        base = f"/api/v1/plugins/{quote(self.name)}/web/"
+        return tuple(base + quote(name) for name in self.scripts)
+
+    @property
+    def templates(self) -> tuple[tuple[str, Path], ...]:
+        """Its example workflows by the names that templates have."""
+        named = ((f"{self.name}:{path.stem}", path) for path in self.workflows)
+        return tuple(named) if self.state == "enabled" else ()
 
     @property
     def notice(self) -> Problem | None:

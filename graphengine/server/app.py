@@ -30,6 +30,7 @@ from graphengine.server.answers import compressed, errors_as_json
 from graphengine.server.listings import watched
 from graphengine.server.node_info import NodeListing, object_info
 from graphengine.server.parts import PARTS, Parts
+from graphengine.server.plugin_watch import PluginWatch
 from graphengine.server.security import CORS_ORIGIN, add_headers, guards
 from graphengine.server.settings import ServerSettings
 from graphengine.server.socket import MAX_UPLOAD_BYTES, Hub
@@ -110,8 +111,16 @@ def make_parts(settings: ServerSettings) -> Parts:
     hub = Hub(jobs)
     jobs.on_change = hub.queue_changed
     worker = Worker(jobs, engine, hub.tell)
-    listings = [NodeListing(make, engine) for make in (object_info, nodes_answer)]
-    return Parts(settings, engine, jobs, worker, hub, *listings)
+    return Parts(
+        settings,
+        engine,
+        jobs,
+        worker,
+        hub,
+        object_info=NodeListing(object_info, engine),
+        node_list=NodeListing(nodes_answer, engine),
+        plugins=PluginWatch(engine, hub),
+    )
 
 
 def make_engine(settings: ServerSettings) -> Engine:
@@ -136,7 +145,9 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     parts = app[PARTS]
     parts.hub.attach()
     parts.worker.start()
+    watching = asyncio.create_task(parts.plugins.watch())
     yield
+    watching.cancel()
     parts.jobs.close()
     await asyncio.to_thread(parts.worker.join, STOP_TIMEOUT_S)
     parts.jobs.store.close()

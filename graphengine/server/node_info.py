@@ -89,25 +89,26 @@ class NodeListing:
 
     def __init__(self, make: Callable[[Registry, Folders], Any], engine: Engine) -> None:
         self._make = make
-        self._registry = engine.registry
+        self._engine = engine
         self._folders = engine.folders
         self._seen: Any = None
         self._answer = (b"", "")
 
     def current(self) -> tuple[bytes, str]:
         """All of it as JSON, and an ETag that changes with it."""
-        seen = (self._registry.specs(), self._choices())
+        registry = self._engine.registry
+        seen = (registry.specs(), self._choices(registry))
         if seen != self._seen:
-            made = self._make(self._registry, self._folders)
+            made = self._make(registry, self._folders)
             body = json.dumps(made, separators=(",", ":")).encode()
             self._answer = (body, f'"{hashlib.sha256(body).hexdigest()[:24]}"')
             self._seen = seen
         return self._answer
 
-    def _choices(self) -> dict[str, tuple[Any, ...]]:
+    def _choices(self, registry: Registry) -> dict[str, tuple[Any, ...]]:
         """What can be chosen now, wherever that comes from the folders."""
         found: dict[str, tuple[Any, ...]] = {"embeddings": self._folders.list("embeddings")}
-        for spec in self._registry.specs():
+        for spec in registry.specs():
             for slot in spec.inputs:
                 widget = slot.widget
                 if isinstance(widget, Choice) and _asks_folders(widget):

@@ -9,6 +9,7 @@ from aiohttp import web
 from graphengine.engine import Engine
 from graphengine.jobs import Jobs
 from graphengine.server.node_info import NodeListing
+from graphengine.server.plugin_watch import PluginWatch
 from graphengine.server.settings import ServerSettings
 from graphengine.server.socket import Hub
 from graphengine.worker import Worker
@@ -25,6 +26,7 @@ class Parts:
     hub: Hub
     object_info: NodeListing
     node_list: NodeListing
+    plugins: PluginWatch
 
 
 PARTS = web.AppKey("parts", Parts)

@@ -211,6 +211,11 @@ class Hub:
             outbox.put(message)
         return outbox is not None
 
+    def say_all(self, message: Message) -> None:
+        """Send a message to every client; from the loop."""
+        for outbox in self._outboxes.values():
+            outbox.put(message)
+
     # --- in the worker's thread ---
 
     def _shows(self, job: Job, preview: NodePreview) -> bool:

@@ -171,6 +171,17 @@ class InterruptedMessage(Model):
     data: InterruptedData
 
 
+class PluginsChangedData(Model):
+    """These plugins were loaded anew: what is known of nodes has to be asked for again."""
+
+    plugins: list[str]
+
+
+class PluginsChangedMessage(Model):
+    type: Literal["plugins_changed"]
+    data: PluginsChangedData
+
+
 class PreviewMetadata(Model):
     """What a preview's frame (id 4) says of its picture."""
 
@@ -195,7 +206,8 @@ class SocketMessage(
             | ExecutedMessage
             | SuccessMessage
             | ErrorMessage
-            | InterruptedMessage,
+            | InterruptedMessage
+            | PluginsChangedMessage,
             Field(discriminator="type"),
         ]
     ]

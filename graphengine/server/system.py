@@ -54,15 +54,29 @@ async def get_system_stats(request: web.Request) -> web.Response:
 
 
 @routes.get("/extensions")
-async def get_extensions(_: web.Request) -> web.Response:
-    """Scripts for the editor that plugins bring: none yet."""
-    return json_answer([])
+async def get_extensions(request: web.Request) -> web.Response:
+    """Scripts for the editor that plugins bring."""
+    plugins = parts_of(request).engine.registry.plugins
+    return json_answer([address for plugin in plugins for address in plugin.script_addresses])
 
 
 @routes.get("/workflow_templates")
-async def get_templates(_: web.Request) -> web.Response:
-    """Example workflows that plugins bring: none yet."""
-    return json_answer({})
+async def get_templates(request: web.Request) -> web.Response:
+    """Example workflows that plugins bring."""
+    plugins = parts_of(request).engine.registry.plugins
+    named = {plugin.name: [path.stem for _, path in plugin.templates] for plugin in plugins}
+    return json_answer({name: workflows for name, workflows in named.items() if workflows})
+
+
+@routes.get("/workflow_templates/{plugin}/{name}.json")
+async def get_template_file(request: web.Request) -> web.StreamResponse:
+    """One of these workflows."""
+    name = f"{request.match_info['plugin']}:{request.match_info['name']}"
+    plugins = parts_of(request).engine.registry.plugins
+    files = {found: path for plugin in plugins for found, path in plugin.templates}
+    if name not in files:
+        raise Refusal(404, "file_not_found", f"There is no template {name!r}")
+    return web.FileResponse(files[name], headers={"Cache-Control": "no-cache"})
 
 
 @routes.get("/i18n")

@@ -9,10 +9,9 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from graphengine import docs
 from graphengine.errors import GraphEngineError, ProblemsFound
 from graphengine.job import ENDED, Job, State
-from graphengine.server import system, v1_documents, v1_files, v1_nodes
+from graphengine.server import system, v1_documents, v1_files, v1_nodes, v1_plugins
 from graphengine.server.answers import Refusal, read_model, refusal_of, whole_number
 from graphengine.server.operations import PREFIX, Operation, answer, bad_field
 from graphengine.server.parts import Parts, parts_of
@@ -27,7 +26,6 @@ from graphengine.server.v1_models import (
     JobBody,
     JobsAnswer,
     MoveBody,
-    PluginsAnswer,
     PromptBody,
     QueueAnswer,
     QueueBody,
@@ -208,16 +206,6 @@ async def get_devices(request: web.Request) -> web.Response:
     return answer(DevicesAnswer.model_validate({"devices": found, "networks": networks}))
 
 
-async def get_plugins(request: web.Request) -> web.Response:
-    """Which modules brought which nodes."""
-    registry = parts_of(request).engine.registry
-    nodes: dict[str, list[str]] = {}
-    for spec in registry.specs():
-        nodes.setdefault(spec.origin.package, []).append(spec.id)
-    failures = [docs.failure_json(failure) for failure in registry.failures]
-    return answer(PluginsAnswer.model_validate({"nodes": nodes, "failures": failures}))
-
-
 # --- the table ------------------------------------------------------------------------------------
 
 OPERATIONS = (
@@ -249,12 +237,15 @@ OPERATIONS = (
     Operation("GET", "/cache", "The cache of results", get_cache, CacheAnswer),
     Operation("DELETE", "/cache", "Forget all results", clear_cache, status=204),
     Operation("GET", "/devices", "Devices and networks", get_devices, DevicesAnswer),
-    Operation("GET", "/plugins", "Plugins and what failed", get_plugins, PluginsAnswer),
+    *v1_plugins.OPERATIONS,
     *v1_nodes.OPERATIONS,
     *v1_documents.OPERATIONS,
     *v1_files.OPERATIONS,
 )
-routes = [web.route(each.method, PREFIX + each.path, each.call) for each in OPERATIONS]
+routes = [
+    web.route(each.method, PREFIX + each.path.replace("{path}", "{path:.+}"), each.call)
+    for each in OPERATIONS
+]
 
 
 def _job(request: web.Request) -> Job:

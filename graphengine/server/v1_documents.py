@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -16,7 +17,7 @@ from graphengine.errors import LANGUAGES, GraphEngineError
 from graphengine.job import Job
 from graphengine.opening import Opened, open_content, open_data, open_file
 from graphengine.parameters import DRAW_SEED
-from graphengine.registry import builtin_folder
+from graphengine.registry import Registry, builtin_folder
 from graphengine.server.answers import Refusal, json_answer, read_model
 from graphengine.server.documents import layouts_of, opened_answer
 from graphengine.server.node_models import Texts
@@ -63,9 +64,10 @@ async def open_job(request: web.Request) -> web.Response:
     return answer(await asyncio.to_thread(_opened_job, parts, job, drawn))
 
 
-async def list_templates(_: web.Request) -> web.Response:
-    """The workflows that come along."""
-    return answer(TemplatesAnswer(templates=await asyncio.to_thread(templates)))
+async def list_templates(request: web.Request) -> web.Response:
+    """The workflows that come along, then those of plugins."""
+    found = await asyncio.to_thread(templates, parts_of(request).engine.registry)
+    return answer(TemplatesAnswer(templates=found))
 
 
 async def open_template(request: web.Request) -> web.Response:
@@ -118,16 +120,22 @@ OPERATIONS = (
 )
 
 
-def templates() -> list[Template]:
+def templates(registry: Registry) -> list[Template]:
     """All templates, the one to start with first."""
+    return [_template_info(name, path) for name, path in _paths(registry).items()]
+
+
+def _paths(registry: Registry) -> dict[str, Path]:
+    """The templates' files by name: those that come along, then those of plugins."""
     paths = sorted(
         builtin_folder("workflows").glob("*.json"),
         key=lambda path: (path.stem != FIRST_TEMPLATE, path.stem),
     )
-    return [_template_info(path) for path in paths]
+    own = {path.stem: path for path in paths}
+    return own | {name: path for plugin in registry.plugins for name, path in plugin.templates}
 
 
-def _template_info(path: Path) -> Template:
+def _template_info(name: str, path: Path) -> Template:
     file = path.with_suffix(".toml")
     texts = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     plain = path.stem.replace("_", " ").capitalize()
@@ -137,10 +145,10 @@ def _template_info(path: Path) -> Template:
 
     picture = _picture(path)
     return Template(
-        name=path.stem,
+        name=name,
         title=text("title", plain),
         description=text("description", ""),
-        thumbnail=None if picture is None else f"{PREFIX}/templates/{path.stem}/thumbnail",
+        thumbnail=None if picture is None else f"{PREFIX}/templates/{quote(name)}/thumbnail",
     )
 
 
@@ -151,8 +159,7 @@ def _picture(path: Path) -> Path | None:
 
 def _template(request: web.Request) -> Path:
     name = request.match_info["name"]
-    folder = builtin_folder("workflows")
-    found = next((path for path in folder.glob("*.json") if path.stem == name), None)
+    found = _paths(parts_of(request).engine.registry).get(name)
     if found is None:
         raise Refusal(404, "file_not_found", f"There is no template {name!r}")
     return found

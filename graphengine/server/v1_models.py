@@ -206,13 +206,6 @@ class FailureAnswer(Model):
     cause: str
 
 
-class PluginsAnswer(Model):
-    """Which modules brought which nodes, and what could not be loaded."""
-
-    nodes: dict[str, list[str]]
-    failures: list[FailureAnswer]
-
-
 class ErrorDetail(Model):
     """What is wrong; ``extra_info.message`` says it in every language where it is ours."""
 

@@ -32,7 +32,7 @@ def serve(tmp_path: Path) -> Serve:
 
 
 def server_settings(base: Path, **settings: Any) -> ServerSettings:
-    return ServerSettings(base_directory=base, plugin_directories=(PLUGINS,), **settings)
+    return ServerSettings(**{"base_directory": base, "plugin_directories": (PLUGINS,), **settings})
 
 
 async def _serve(scenario: Callable[[Client], Awaitable[Any]], settings: ServerSettings) -> Any:

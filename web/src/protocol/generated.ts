@@ -169,6 +169,11 @@ export interface DraftsAnswer {
   readonly drafts: readonly DraftInfo[];
 }
 
+/** What is enabled: the plugin as the person saw it. */
+export interface EnableBody {
+  readonly digest: string;
+}
+
 /** What is wrong, in one shape everywhere. */
 export interface ErrorAnswer {
   readonly error: ErrorDetail;
@@ -549,10 +554,48 @@ export interface OutputInfo {
   readonly optional: boolean;
 }
 
-/** Which modules brought which nodes, and what could not be loaded. */
+/** A plugin. It has nodes only while its `state` is `enabled`. */
+export interface PluginInfo {
+  readonly name: string;
+  readonly title: string;
+  readonly version: string;
+  readonly description: string;
+  readonly path: string;
+  /** sha256 of its code; to enable it is to trust this. */
+  readonly digest: string;
+  readonly state: "enabled" | "new" | "changed" | "disabled";
+  /** It came with a Python package. */
+  readonly installed: boolean;
+  /** It runs in a process of its own. */
+  readonly isolated: boolean;
+  /** What its nodes do beside computing. */
+  readonly capabilities: readonly string[];
+  readonly dependencies: readonly string[];
+  readonly nodes: readonly string[];
+  readonly failures: readonly FailureAnswer[];
+  /** What to know and to do before it runs. */
+  readonly notice: ProblemAnswer | null;
+  /** Addresses of its JavaScript modules for the editor. */
+  readonly scripts: readonly string[];
+  /** Its templates, by name. */
+  readonly workflows: readonly string[];
+}
+
+/** All plugins; which modules brought which nodes; everything that could not be loaded. */
 export interface PluginsAnswer {
+  readonly plugins: readonly PluginInfo[];
   readonly nodes: { readonly [name: string]: readonly string[] };
   readonly failures: readonly FailureAnswer[];
+}
+
+/** These plugins were loaded anew: what is known of nodes has to be asked for again. */
+export interface PluginsChangedData {
+  readonly plugins: readonly string[];
+}
+
+export interface PluginsChangedMessage {
+  readonly type: "plugins_changed";
+  readonly data: PluginsChangedData;
 }
 
 /** What a preview's frame (id 4) says of its picture. */
@@ -648,7 +691,7 @@ export interface SavedWorkflow {
 }
 
 /** Any text frame of the WebSocket. */
-export type SocketMessage = StatusMessage | FeatureFlagsMessage | StartMessage | CachedMessage | ExecutingMessage | ProgressMessage | ProgressStateMessage | ExecutedMessage | SuccessMessage | ErrorMessage | InterruptedMessage;
+export type SocketMessage = StatusMessage | FeatureFlagsMessage | StartMessage | CachedMessage | ExecutingMessage | ProgressMessage | ProgressStateMessage | ExecutedMessage | SuccessMessage | ErrorMessage | InterruptedMessage | PluginsChangedMessage;
 
 export interface StartMessage {
   readonly type: "execution_start";
