@@ -44,11 +44,12 @@ from graphengine.reporting import (
 
 if TYPE_CHECKING:
     from graphengine.context import CancelFlag
-    from graphengine.engine import RunResult
+    from graphengine.engine import Engine, RunResult
     from graphengine.events import Event
     from graphengine.folders import Folders
     from graphengine.graph import Graph
     from graphengine.opening import Opened
+    from graphengine.plot.plot import Plot, PlotProgress, PlotResult
     from graphengine.registry import Registry
     from graphengine.settings import Settings
     from graphengine.workflow import Workflow
@@ -260,6 +261,57 @@ def serve(
             lambda url: typer.echo(out.text("cli_serving", url=url)),
             only_start=quick_test_for_ci,
         )
+
+
+@app.command(epilog=EPILOG)
+def plot(
+    file: WorkflowFile,
+    x: Annotated[
+        str,
+        typer.Option(
+            metavar="AXIS",
+            help="What changes to the right: NODE.INPUT=VALUES (3,7,12; 5..50:5; *.safetensors) "
+            "or NODE.INPUT~search,other,… to replace words of a text.",
+        ),
+    ],
+    y: Annotated[str | None, typer.Option(metavar="AXIS", help="What changes downwards.")] = None,
+    z: Annotated[
+        str | None, typer.Option(metavar="AXIS", help="What changes from block to block.")
+    ] = None,
+    picture: Annotated[
+        str | None,
+        typer.Option(metavar="NODE", help="Whose picture cells show.  [default: what is saved]"),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NODE.INPUT=VALUE", help="As for run; in all cells."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="The picture, a PNG file.")
+    ] = Path("plot.png"),
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT",
+            help="Cells as rows, .csv or .json.  [default: beside the picture, if a node measures]",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Many cells are meant.")] = False,
+    as_json: AsJson = False,
+    language: Language = None,
+    debug: Debug = False,
+) -> None:
+    """Run a workflow at every combination of some inputs' values; lay the pictures out in a grid.
+
+    A cell that fails shows its error. Stopped with Ctrl-C, the same command goes on from there.
+    """
+    with reporting(language, as_json, debug) as out:
+        from graphengine.setting_sources import load_settings
+
+        asked = _PlotAsked(
+            [axis for axis in (x, y, z) if axis is not None], picture, output, table, yes
+        )
+        raise typer.Exit(_plot(load_settings(), file, changes or [], asked, out))
 
 
 @app.command(epilog=EPILOG)
@@ -483,6 +535,92 @@ def _device(device: str | None, cpu: bool, cuda_device: int | None) -> str | Non
     if cpu:
         return "cpu"
     return device if cuda_device is None else f"cuda:{cuda_device}"
+
+
+# --- plot ----------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class _PlotAsked:
+    axes: list[str]
+    picture: str | None
+    output: Path
+    table: Path | None
+    confirmed: bool
+
+
+def _plot(
+    settings: Settings, file: str, changes: Iterable[str], asked: _PlotAsked, out: Output
+) -> int:
+    from graphengine.context import CancelFlag
+    from graphengine.engine import Engine
+    from graphengine.plot.plot import forget, run_plot
+
+    engine = Engine.open(settings)
+    print_failures(engine.registry, out)
+    opened = _open(file, engine.registry).matched(engine.registry, engine.folders)
+    print_problems(opened.changes, out)
+    plot = _make_plot(engine, _changed(opened.workflow, changes), asked, out)
+    cancel = CancelFlag()
+    with _ctrl_c_stops(cancel, out):
+        result = run_plot(engine, plot, on_progress=partial(_print_cell, plot, out), cancel=cancel)
+    if result.cancelled:
+        text = out.text("plot_stopped", done=len(result.cells), total=plot.count)
+        typer.echo(text, err=True)
+        return STOPPED
+    _write_plot(result, asked, out)
+    forget(engine, plot)
+    return FAILED if all(cell.error for cell in result.cells) else OK
+
+
+def _make_plot(engine: Engine, workflow: Workflow, asked: _PlotAsked, out: Output) -> Plot:
+    """The plot; a person at a terminal is asked whether many cells are meant."""
+    from graphengine.plot.plot import make_plot
+
+    make = partial(make_plot, engine, workflow, asked.axes, picture=asked.picture)
+    try:
+        return make(confirmed=asked.confirmed)
+    except GraphEngineError as error:
+        if error.code != "plot_many_cells" or out.as_json or not sys.stdin.isatty():
+            raise
+        typer.confirm(out.text("plot_many_cells_ask", **error.details), abort=True, err=True)
+        return make(confirmed=True)
+
+
+def _print_cell(plot: Plot, out: Output, progress: PlotProgress) -> None:
+    cell = progress.cell
+    chosen = zip(plot.axes, cell.place, strict=True)
+    label = ", ".join(f"{axis.name} = {axis.labels[i]}" for axis, i in chosen)
+    error = cell.error_text(out.language)
+    left = None if progress.left_s is None else round(progress.left_s)
+    counts = {"done": progress.done, "total": progress.total, "left": left, "label": label}
+    if out.as_json:
+        print_json_line({"event": "cell", **counts, "place": list(cell.place), "error": error})
+        return
+    typer.echo(out.text("plot_cell_first" if left is None else "plot_cell", **counts), err=True)
+    if error is not None:
+        typer.echo(f"    {out.text('cli_error', text=error)}", err=True)
+
+
+def _write_plot(result: PlotResult, asked: _PlotAsked, out: Output) -> None:
+    from graphengine.plot.picture import write_sheet
+    from graphengine.plot.table import has_measures, table, write_table
+
+    write_sheet(result, asked.output, out.language)
+    files = [asked.output]
+    if asked.table is not None or has_measures(result):
+        files.append(asked.table or asked.output.with_suffix(".csv"))
+        write_table(table(result, out.language), files[1])
+    failed = sum(cell.error is not None for cell in result.cells)
+    counts = {"count": len(result.cells), "failed": failed, "seconds": round(result.seconds, 1)}
+    if out.as_json:
+        print_json_line(
+            {"event": "result", "files": [str(file.absolute()) for file in files], **counts}
+        )
+        return
+    for file in files:
+        typer.echo(str(file.absolute()))
+    typer.echo(out.text("plot_done", **counts), err=True)
 
 
 # --- reading what is asked ------------------------------------------------------------------------

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphengine.errors import Cancelled, GraphEngineError
@@ -58,7 +59,8 @@ class Surroundings:
 
     ``prompt`` and ``pnginfo`` are what pictures carry: the API workflow as executed (made when
     first asked for), and further JSON values by name, usually ``workflow``. ``embed_metadata``:
-    whether they do. ``previews``: whether anybody may see what is being made.
+    whether they do. ``previews``: whether anybody may see what is being made. ``plot``: what
+    `Context.plot` calls.
     """
 
     folders: Folders
@@ -69,6 +71,7 @@ class Surroundings:
     pnginfo: Mapping[str, Any] = field(default_factory=dict)
     embed_metadata: bool = True
     previews: bool = True
+    plot: Callable[..., list[dict[str, Any]]] | None = None
 
     @cached_property
     def prompt(self) -> Mapping[str, Any]:
@@ -117,6 +120,14 @@ class Context:
     def warn(self, warning: GraphEngineError) -> None:
         """Tell the person something that does not stop the run."""
         self.run.emit(NodeWarning(self.node_id, warning))
+
+    def plot(self, axes: Sequence[str], path: Path, *, confirmed: bool) -> list[dict[str, Any]]:
+        """Run the workflow for all values of ``axes``, with the picture that is linked here as
+        each cell's; write the sheet to ``path``. The cells as rows of a table.
+        """
+        if self.run.plot is None:
+            raise GraphEngineError("plot_no_plotting")
+        return self.run.plot(self, axes, path, confirmed=confirmed)
 
     def check_cancelled(self) -> None:
         """Raise `Cancelled` if the person stopped the run."""

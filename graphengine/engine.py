@@ -190,6 +190,7 @@ class Engine:
             pnginfo={**saved, **(pnginfo or {})},
             embed_metadata=self.embed_metadata,
             previews=self.previews,
+            plot=self._plot,
         )
         before = self._traces
         plan = make_plan(graph, targets)
@@ -207,6 +208,11 @@ class Engine:
             outcome,
             before,
         )
+
+    def _plot(self, *arguments: Any, **named: Any) -> list[dict[str, Any]]:
+        from graphengine.plot.inside import plot_around
+
+        return plot_around(self, *arguments, **named)
 
     def explain(self, workflow: Workflow) -> dict[str, Reason]:
         """Why each node would run now, or that it would not, without running anything."""

@@ -55,7 +55,7 @@ class Workflow:
         NODE is an id, a title or a node type. Raises GraphEngineError if no node or more than
         one is called so.
         """
-        node, input_name = _find_input(self, name)
+        node, input_name = find_input(self, name)
         changed = dataclasses.replace(node, inputs={**node.inputs, input_name: value})
         return dataclasses.replace(self, nodes={**self.nodes, node.id: changed})
 
@@ -116,6 +116,26 @@ def links_of(value: Any) -> tuple[Link, ...]:
 def is_link_list(value: Any) -> bool:
     """Whether an input's value is the links of a list input (perhaps none)."""
     return type(value) is tuple and all(type(item) is Link for item in value)
+
+
+def find_input(workflow: Workflow, name: str) -> tuple[WorkflowNode, str]:
+    """The node and the input that ``NODE.INPUT`` names; raises as `Workflow.set`."""
+    splits = list(_splits(name))
+    if not splits:
+        raise GraphEngineError("set_form", name=name)
+    for node_name, input_name in splits:
+        if node_name in workflow.nodes:
+            return workflow.nodes[node_name], input_name
+    for node_name, input_name in splits:
+        found = _nodes_called(workflow, node_name)
+        if len(found) == 1:
+            return found[0], input_name
+        if found:
+            ids = ", ".join(f"#{node.id}" for node in found[:20])
+            raise GraphEngineError("set_ambiguous_node", node=node_name, ids=ids)
+    names = {name for node in workflow.nodes.values() for name in _names(node)}
+    close = nearest(splits[0][0], sorted(names))
+    raise GraphEngineError("set_unknown_node", node=splits[0][0], nearest=listed(close))
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -222,25 +242,6 @@ def _value_to_api(value: Any) -> Any:
 
 
 # --- finding an input by name ---------------------------------------------------------------------
-
-
-def _find_input(workflow: Workflow, name: str) -> tuple[WorkflowNode, str]:
-    splits = list(_splits(name))
-    if not splits:
-        raise GraphEngineError("set_form", name=name)
-    for node_name, input_name in splits:
-        if node_name in workflow.nodes:
-            return workflow.nodes[node_name], input_name
-    for node_name, input_name in splits:
-        found = _nodes_called(workflow, node_name)
-        if len(found) == 1:
-            return found[0], input_name
-        if found:
-            ids = ", ".join(f"#{node.id}" for node in found[:20])
-            raise GraphEngineError("set_ambiguous_node", node=node_name, ids=ids)
-    names = {name for node in workflow.nodes.values() for name in _names(node)}
-    close = nearest(splits[0][0], sorted(names))
-    raise GraphEngineError("set_unknown_node", node=splits[0][0], nearest=listed(close))
 
 
 def _splits(name: str) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,14 @@ from aiohttp import web
 
 from graphengine.errors import GraphEngineError, ProblemsFound
 from graphengine.job import ENDED, Job, State
-from graphengine.server import system, v1_documents, v1_files, v1_nodes, v1_plugins
+from graphengine.server import (
+    plots,
+    system,
+    v1_documents,
+    v1_files,
+    v1_nodes,
+    v1_plugins,
+)
 from graphengine.server.answers import Refusal, read_model, refusal_of, whole_number
 from graphengine.server.operations import PREFIX, Operation, answer, bad_field
 from graphengine.server.parts import Parts, parts_of
@@ -241,6 +248,7 @@ OPERATIONS = (
     *v1_nodes.OPERATIONS,
     *v1_documents.OPERATIONS,
     *v1_files.OPERATIONS,
+    *plots.OPERATIONS,
 )
 routes = [
     web.route(each.method, PREFIX + each.path.replace("{path}", "{path:.+}"), each.call)

@@ -32,12 +32,12 @@ class Sight:
     background: str
 
 
-def look(picture: NDArray[np.uint8]) -> Sight:
-    """What the picture [64, 64, 3] shows; things are sorted by position."""
+def look(picture: NDArray[np.uint8], shapes: tuple[str, ...] = SHAPES) -> Sight:
+    """What the picture [64, 64, 3] shows, of these shapes; things are sorted by position."""
     pixels = _without_grain(picture.astype(np.float32))
     ground = np.median(_border(pixels), axis=0)
     parts = _parts(np.linalg.norm(_smooth(pixels) - ground, axis=2))
-    things = [_thing(pixels, part, ground) for part in parts]
+    things = [_thing(pixels, part, ground, shapes) for part in parts]
     return Sight(tuple(sorted(things, key=_order)), _nearest(ground, BACKGROUNDS))
 
 
@@ -111,7 +111,10 @@ def _label(inside: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _thing(
-    pixels: NDArray[np.float32], part: NDArray[np.bool_], ground: NDArray[np.float32]
+    pixels: NDArray[np.float32],
+    part: NDArray[np.bool_],
+    ground: NDArray[np.float32],
+    shapes: tuple[str, ...],
 ) -> Thing:
     ys, xs = np.nonzero(part)
     middle = ((xs.min() + xs.max() + 1) / 2, (ys.min() + ys.max() + 1) / 2)
@@ -119,7 +122,7 @@ def _thing(
     core = part & (far >= np.percentile(far[part], 40))
     colour = np.median(pixels[core], axis=0)
     return Thing(
-        shape=_shape(_silhouette(pixels, part, ground, colour)),
+        shape=_shape(_silhouette(pixels, part, ground, colour), shapes),
         colour=_nearest(colour, COLOURS),
         position=_place(middle),
     )
@@ -173,19 +176,19 @@ def _sample(
     return (upper * (1 - down) + lower * down).astype(np.float32)
 
 
-def _shape(silhouette: NDArray[np.float32]) -> str:
-    names, known = _known_silhouettes()
+def _shape(silhouette: NDArray[np.float32], shapes: tuple[str, ...]) -> str:
+    names, known = _known_silhouettes(shapes)
     errors = ((known - silhouette) ** 2).mean(axis=(1, 2))
     best = int(errors.argmin())
     return names[best] if errors[best] <= OUTLINE_LIMIT else "unknown"
 
 
 @cache
-def _known_silhouettes() -> tuple[list[str], NDArray[np.float32]]:
+def _known_silhouettes(shapes: tuple[str, ...]) -> tuple[list[str], NDArray[np.float32]]:
     """Silhouettes of drawn things, clean, blurred and grained: names and [N, 24, 24]."""
     rng = Random("silhouettes")
     names, known = [], []
-    for shape in SHAPES:
+    for shape in shapes:
         for quality in ("plain",) * 12 + ("blurry",) * 12 + ("low quality",) * 6 + ("noisy",) * 6:
             scene = Scene((Thing(shape, "red", rng.choice(tuple(POSITIONS))),), "white", quality)
             pixels = _without_grain(np.asarray(scenes.draw(scene, rng), dtype=np.float32))

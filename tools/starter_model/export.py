@@ -51,7 +51,7 @@ def main() -> None:
 def checkpoint(folder: Path) -> dict[str, Tensor]:
     """All tensors of the single file, float16, under Stable Diffusion 1's keys."""
     unet = keys.as_file_tensors(keys.unet_table(_unet_layout()), _average(folder / "unet.pt"))
-    vae = keys.as_file_tensors(keys.vae_table(_vae_layout()), _autoencoder(folder))
+    vae = keys.as_file_tensors(keys.vae_table(vae_layout()), _autoencoder(folder))
     text = _full_table(torch.load(folder / "text.pt", weights_only=True)["encoder"])
     parts = {
         "model.diffusion_model.": unet,
@@ -117,7 +117,7 @@ def _unet_layout() -> UNetLayout:
     )
 
 
-def _vae_layout() -> VaeLayout:
+def vae_layout() -> VaeLayout:
     return VaeLayout(
         style="ldm",
         in_channels=3,

@@ -48,6 +48,7 @@ POSITIONS: dict[str, tuple[int, int]] = {
 }
 OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
 SHAPES = ("circle", "square", "triangle", "star", "heart", "cross", "diamond", "ring")
+NEW_SHAPES = ("pentagon",)  # in no picture or caption of the base's training
 QUALITIES = ("plain", "sharp", "blurry", "noisy", "low quality")
 
 
@@ -204,6 +205,9 @@ _OUTLINES: dict[str, list[tuple[float, float]]] = {
     "cross": [
         *((-0.33, -1), (0.33, -1), (0.33, -0.33), (1, -0.33), (1, 0.33), (0.33, 0.33)),
         *((0.33, 1), (-0.33, 1), (-0.33, 0.33), (-1, 0.33), (-1, -0.33), (-0.33, -0.33)),
+    ],
+    "pentagon": [
+        (math.sin(2 * math.pi * i / 5), 0.08 - math.cos(2 * math.pi * i / 5)) for i in range(5)
     ],
     "star": _star(),
     "heart": _heart(),

@@ -151,10 +151,15 @@ def noised(z: Tensor, noise: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     return alpha * z + sigma * noise, alpha * noise - sigma * z
 
 
+def latents_of(chosen: list[scenes.Scene], rng: Random) -> Tensor:
+    """The latents of scenes, drawn: [N, 4, 8, 8]."""
+    pictures = torch.from_numpy(scenes.pictures(chosen, rng)).permute(0, 3, 1, 2)
+    return latents.encode(pictures.float().div(127.5).sub(1))
+
+
 def _draw_part(rng: Random) -> tuple[Tensor, Tensor, Tensor]:
     chosen = [scenes.training_scene(rng) for _ in range(500)]
-    pictures = torch.from_numpy(scenes.pictures(chosen, rng)).permute(0, 3, 1, 2)
-    z = latents.encode(pictures.float().div(127.5).sub(1))
+    z = latents_of(chosen, rng)
     rows = captions.rows([scenes.caption(scene, rng).text for scene in chosen])
     return z, torch.from_numpy(_foreground(chosen)), rows
 
@@ -179,7 +184,7 @@ def _loss(
 ) -> Tensor:
     chosen = torch.randint(len(pool.rows), (batch,))
     z = pool.latents[chosen]
-    t = _timesteps(batch)
+    t = timesteps(batch)
     x, v = noised(z, torch.randn_like(z), t)
     with networks.half_precision():
         with torch.no_grad():
@@ -190,7 +195,7 @@ def _loss(
     return (place / place.mean() * (out.float() - v).square()).mean()
 
 
-def _timesteps(batch: int) -> Tensor:
+def timesteps(batch: int) -> Tensor:
     """One timestep from each of `batch` equal parts of the weight, in random order: [B]."""
     shares = (torch.randperm(batch) + torch.rand(batch)) / batch
     return torch.searchsorted(LEVEL_SHARES, shares).clamp(max=999)

@@ -108,7 +108,7 @@ def _decoder_loss(vae: AutoencoderKL, x: Tensor) -> tuple[Tensor, str]:
     with networks.half_precision():
         y = vae.decode(z).sample
     y = y.float()
-    weight = 1 + FOREGROUND_WEIGHT * _foreground(x)
+    weight = 1 + FOREGROUND_WEIGHT * foreground(x)
     error = y - x
     pixels = (weight * (error.abs() + 2 * error.square())).mean() / weight.mean()
     edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
@@ -117,7 +117,7 @@ def _decoder_loss(vae: AutoencoderKL, x: Tensor) -> tuple[Tensor, str]:
     return loss, f"loss {loss.item():.4f}, {decibels:.1f} dB, L1 {error.abs().mean().item():.4f}"
 
 
-def _foreground(x: Tensor) -> Tensor:
+def foreground(x: Tensor) -> Tensor:
     """1 where a picture differs from the mean of its corners: [B, 1, H, W]."""
     corners = x[:, :, :: x.shape[2] - 4, :: x.shape[3] - 4].mean(dim=(2, 3), keepdim=True)
     return ((x - corners).norm(dim=1, keepdim=True) > 0.35).float()
