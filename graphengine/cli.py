@@ -620,6 +620,8 @@ def _write_plot(result: PlotResult, asked: _PlotAsked, out: Output) -> None:
         return
     for file in files:
         typer.echo(str(file.absolute()))
+    if restored := sum(cell.restored for cell in result.cells):
+        typer.echo(out.text("plot_restored", count=restored), err=True)
     typer.echo(out.text("plot_done", **counts), err=True)
 
 

@@ -40,7 +40,9 @@ class Base:
 def open_base() -> Base:
     """The shipped networks."""
     model, clip, vae = load_checkpoint(DEFAULT_OUT)
-    assert clip is not None and vae is not None and vae.weights is not None
+    assert clip is not None
+    assert vae is not None
+    assert vae.weights is not None
     text = clip.encoders[0]
     opened = (
         open_unet(model.weights),

@@ -554,6 +554,34 @@ export interface OutputInfo {
   readonly optional: boolean;
 }
 
+/** The job that makes the plot; its node's picture and `table` are in its outputs. */
+export interface PlotAnswer {
+  readonly job: JobAnswer;
+  /** The plot node's id, by which the job tells progress. */
+  readonly node: string;
+  readonly cells: number;
+}
+
+/** A workflow and what changes in it: NODE.INPUT=VALUES or NODE.INPUT~search,other. */
+export interface PlotBody {
+  /** As for a job. */
+  readonly prompt: { readonly [name: string]: unknown };
+  /** What changes to the right, such as Sampler.steps=5..50:5. */
+  readonly x: string;
+  /** What changes downwards. */
+  readonly y?: string | null;
+  /** What changes from block to block. */
+  readonly z?: string | null;
+  /** Whose picture cells show; else what is saved. */
+  readonly picture?: string | null;
+  /** More than 200 cells are meant. */
+  readonly confirmed?: boolean;
+  /** Who is told of it over the WebSocket. */
+  readonly client_id?: string | null;
+  /** Before everything that is queued. */
+  readonly front?: boolean;
+}
+
 /** A plugin. It has nodes only while its `state` is `enabled`. */
 export interface PluginInfo {
   readonly name: string;
