@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 
 const SERVER = process.env["GRAPHENGINE_SERVER"] ?? "http://127.0.0.1:8188";
 const SERVED = [
@@ -34,9 +34,5 @@ export default defineConfig({
       ),
       "/ws": { target: SERVER, ws: true, changeOrigin: true, headers: { origin: SERVER } },
     },
-  },
-  test: {
-    environment: "jsdom",
-    include: ["src/**/*.test.{ts,tsx}"],
   },
 });
