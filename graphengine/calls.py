@@ -83,8 +83,10 @@ def plan_calls(node: GraphNode, inputs: Arguments) -> tuple[tuple[Arguments, ...
     if not mapped:
         return (arguments,), False
     count = max(len(items) for items in mapped.values())
+    if count == 0 and node.spec.hosted is not None and len(mapped) == len(inputs):
+        return ({},), True
     empty = next((name for name, items in mapped.items() if not items), None)
-    if empty is not None and count:
+    if empty is not None and (count or node.spec.hosted is not None):
         raise InputError("mapping_empty", title=node.title, node_id=node.id, input=empty)
     return tuple(
         {

@@ -20,6 +20,7 @@ from graphengine.sockets import FileRef
 
 if TYPE_CHECKING:
     from graphengine.diffusion.residency import ModelStore
+    from graphengine.graph import GraphNode
 
 
 _LOOKED_AT_S = 0.05
@@ -60,7 +61,8 @@ class Surroundings:
     ``prompt`` and ``pnginfo`` are what pictures carry: the API workflow as executed (made when
     first asked for), and further JSON values by name, usually ``workflow``. ``embed_metadata``:
     whether they do. ``previews``: whether anybody may see what is being made. ``plot``: what
-    `Context.plot` calls.
+    `Context.plot` calls. ``nodes``: all nodes of the run by id, also those that have grown until
+    now. ``job_id``, ``client_id``: of a job.
     """
 
     folders: Folders
@@ -72,6 +74,9 @@ class Surroundings:
     embed_metadata: bool = True
     previews: bool = True
     plot: Callable[..., list[dict[str, Any]]] | None = None
+    nodes: Mapping[str, GraphNode] = field(default_factory=dict)
+    job_id: str | None = None
+    client_id: str | None = None
 
     @cached_property
     def prompt(self) -> Mapping[str, Any]:
@@ -81,11 +86,12 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Context:
-    """One node's view of the run."""
+    """One node's view of the run. ``call``: which of the node's calls it is, counted from 0."""
 
     node_id: str
     title: str
     run: Surroundings
+    call: int = 0
 
     @property
     def folders(self) -> Folders:

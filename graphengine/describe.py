@@ -14,6 +14,13 @@ def describe_inputs(inputs: Mapping[str, Any]) -> dict[str, str]:
     return {name: describe_value(value) for name, value in inputs.items()}
 
 
+def is_plain(value: Any) -> bool:
+    """Whether a value is short and JSON: a number, None, or a text of a few words."""
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_TEXT
+    return value is None or type(value) in (int, float, bool)
+
+
 def describe_value(value: Any, depth: int = 2) -> str:
     """``Latent(samples=[1, 4, 64, 64] float32 -3.1 … 2.9, noise_mask=None)``."""
     try:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from graphengine.cache import Cache
+from graphengine.comfy.pack_paths import pack_paths
 from graphengine.context import CancelFlag, Surroundings
 from graphengine.dynamic_prompts import expand_prompts
 from graphengine.errors import GraphEngineError
@@ -35,6 +36,7 @@ from graphengine.trace import Reason, Trace, explain
 from graphengine.workflow import Workflow
 
 if TYPE_CHECKING:
+    from graphengine.comfy.host.host import Host
     from graphengine.diffusion.residency import ModelStore, Resident
 
 
@@ -91,7 +93,8 @@ class Engine:
     """What outlives a run: the nodes, the folders, the cache, the networks in memory.
 
     ``make_models`` is called when a node first asks for a network. ``embed_metadata``: whether
-    files that are made tell how. ``previews``: whether what is being made is shown.
+    files that are made tell how. ``previews``: whether what is being made is shown. ``host``: the
+    plugins that were written for ComfyUI, if there are any.
     """
 
     registry: Registry
@@ -101,6 +104,7 @@ class Engine:
     embed_metadata: bool = True
     previews: bool = True
     plugin_folders: PluginFolders = field(default_factory=PluginFolders)
+    host: Host | None = None
     _models: ModelStore | None = None
     _traces: Mapping[str, Trace] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -115,23 +119,37 @@ class Engine:
 
             return ModelStore(settings.device)
 
+        folders = settings.folders()
+        registry = load_registry(settings.plugin_folders())
+        host = _open_host(settings, folders)
+        if host is not None:
+            host.add_to(registry)
         return cls(
-            registry=load_registry(settings.plugin_folders()),
-            folders=settings.folders(),
+            registry=registry,
+            folders=folders,
             cache=Cache(host_bytes=settings.cache_ram_bytes, disk=settings.disk_cache()),
             make_models=make_models,
             embed_metadata=not settings.disable_metadata,
             previews=settings.preview_method != "none",
             plugin_folders=settings.plugin_folders(),
+            host=host,
         )
+
+    def __post_init__(self) -> None:
+        if self.host is not None:
+            self.host.folders = self.folders
+            self.host.get_models = lambda: self.models
 
     def reload_plugins(self) -> Registry:
         """Load the plugins that have changed; runs that have begun keep the nodes they began with.
 
         Raises GraphEngineError if it cannot be said which plugins are enabled.
         """
-        self.registry = load_registry(self.plugin_folders, before=self.registry)
-        return self.registry
+        registry = load_registry(self.plugin_folders, before=self.registry)
+        if self.host is not None:
+            self.host.add_to(registry)
+        self.registry = registry
+        return registry
 
     @property
     def models(self) -> ModelStore:
@@ -168,11 +186,14 @@ class Engine:
         on_event: Callable[[Event], None] | None = None,
         cancel: CancelFlag | None = None,
         pnginfo: Mapping[str, Any] | None = None,
+        job_id: str | None = None,
+        client_id: str | None = None,
     ) -> RunResult:
         """Run a workflow's sinks, or the nodes named in ``targets``, and what they need.
 
         ``pnginfo``: further JSON values for pictures to carry; a workflow that was saved by an
-        editor is added as ``workflow``. Raises `ProblemsFound` before anything runs; what fails
+        editor is added as ``workflow``. ``job_id`` and ``client_id`` are told to plugins that were
+        written for ComfyUI. Raises `ProblemsFound` before anything runs; what fails
         while running is in the result's ``status`` and ``error``.
         """
         chance = random.SystemRandom()
@@ -191,11 +212,16 @@ class Engine:
             embed_metadata=self.embed_metadata,
             previews=self.previews,
             plot=self._plot,
+            job_id=job_id,
+            client_id=client_id,
         )
         before = self._traces
         plan = make_plan(graph, targets)
         outcome = Run(graph, plan, self.cache, surroundings, registry).execute()
         self._traces = _remembered(graph, outcome, before)
+        if self.host is not None and self.host.torn:
+            self.host.torn = False
+            self.cache.clear()
         return RunResult(
             outcome.status,
             outcome.outputs,
@@ -222,6 +248,16 @@ class Engine:
         )
         outcome = Run(graph, make_plan(graph), self.cache, surroundings, self.registry).preview()
         return {node_id: _reason(node_id, outcome, self._traces) for node_id in graph.nodes}
+
+
+def _open_host(settings: Settings, folders: Folders) -> Host | None:
+    """The plugins in ``custom_nodes`` folders; None if there are none, and nothing is imported."""
+    paths = pack_paths(settings.custom_nodes(), settings.allowed_custom_nodes)
+    if not paths:
+        return None
+    from graphengine.comfy.host.packs import open_host
+
+    return open_host(folders, paths, device=settings.device)
 
 
 def _reason(node_id: str, outcome: Outcome, before: Mapping[str, Trace]) -> Reason:

@@ -146,7 +146,10 @@ class ProblemsFound(GraphEngineError):
 
 
 class NodeFailed(GraphEngineError):
-    """A node's body failed; ``inputs`` are described by shape, dtype and range, never whole."""
+    """A node's body failed; ``inputs`` are described by shape, dtype and range, never whole.
+
+    ``plain``: those that are numbers, texts, or None, as they are.
+    """
 
     def __init__(
         self,
@@ -156,11 +159,13 @@ class NodeFailed(GraphEngineError):
         node_type: str,
         inputs: Mapping[str, str],
         cause: BaseException,
+        plain: Mapping[str, Any] | None = None,
     ) -> None:
         self.node_id = node_id
         self.title = title
         self.node_type = node_type
         self.inputs = dict(inputs)
+        self.plain = dict(plain or {})
         self.cause = cause
         super().__init__("node_failed", node_id=node_id, title=title, node_type=node_type)
 

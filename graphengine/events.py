@@ -68,10 +68,14 @@ class NodesCached:
 
 @dataclass(frozen=True)
 class NodeStarted:
-    """A node's body is about to be called; ``parent`` is the node that expanded into it."""
+    """A node's body is about to be called; ``parent`` is the node that expanded into it.
+
+    ``display``: the node in whose place it is shown, if that is another one.
+    """
 
     node_id: str
     parent: str | None = None
+    display: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ class NodeFinished:
     cached: bool = False
     seconds: float = 0.0
     parent: str | None = None
+    display: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from graphengine.background import Background
 from graphengine.cache import Cache, Entry
 from graphengine.collecting import collector_paused
 from graphengine.context import CancelFlag, Context, Surroundings
-from graphengine.describe import describe_inputs
+from graphengine.describe import describe_inputs, is_plain
 from graphengine.errors import Cancelled, GraphEngineError, NodeFailed
 from graphengine.events import (
     Artifacts,
@@ -78,9 +78,10 @@ class Run:
         self._listener = Listener(run.emit)
         self._emit = self._listener.emit
         self._stop = CancelFlag(run.cancel)
-        self._run = dataclasses.replace(run, emit=self._emit, cancel=self._stop)
         self._registry = registry
+        self._bridge = graph.bridge
         self._nodes: dict[str, GraphNode] = dict(graph.nodes)
+        self._run = dataclasses.replace(run, emit=self._emit, cancel=self._stop, nodes=self._nodes)
         self._plan = plan
         self._cache = cache
         self._keys = Keys(self._nodes, cache, run.folders)
@@ -219,8 +220,8 @@ class Run:
 
     def _announce_cached(self, node_id: str) -> None:
         artifacts = self._artifacts.get(node_id)
-        parent = self._nodes[node_id].parent
-        self._emit(NodeFinished(node_id, artifacts, cached=True, parent=parent))
+        node = self._nodes[node_id]
+        self._emit(NodeFinished(node_id, artifacts, True, parent=node.parent, display=node.display))
 
     # --- the loop ----------------------------------------------------------------------------
 
@@ -261,7 +262,7 @@ class Run:
         if not state.started:
             state.started = time.perf_counter()
             self._ran.add(node_id)
-            self._emit(NodeStarted(node_id, node.parent))
+            self._emit(NodeStarted(node_id, node.parent, node.display))
         work = Work(node, inputs, self._context(node), self._check_cancelled)
         if node.spec.is_async:
             self._background.start_coroutine(node_id, work.call_async)
@@ -374,6 +375,7 @@ class Run:
             targets=tuple(piece.nodes),
             allow_objects=True,
             outside=self._nodes,
+            bridge=self._bridge,
         )
         return draw_seeds(graph, SystemRandom())
 
@@ -400,7 +402,7 @@ class Run:
             self._cache.put(key, Entry(outputs, artifacts, seconds))
         elif node.spec.cache == "never":
             self._schedule.keep(node.id)  # within one run it says one thing, whoever asks when
-        self._emit(NodeFinished(node.id, artifacts, False, seconds, node.parent))
+        self._emit(NodeFinished(node.id, artifacts, False, seconds, node.parent, node.display))
         self._schedule.complete(node.id)
 
     def _final_key(self, node: GraphNode, state: State) -> Key:
@@ -473,11 +475,13 @@ class Run:
             raise Cancelled
 
     def _fail(self, node: GraphNode, cause: BaseException) -> NoReturn:
+        inputs = self._inputs_if_there(node)
         error = NodeFailed(
             node_id=node.id,
             title=node.title,
             node_type=node.spec.id,
-            inputs=describe_inputs(self._inputs_if_there(node)),
+            inputs=describe_inputs(inputs),
+            plain={name: value for name, value in inputs.items() if is_plain(value)},
             cause=cause,
         )
         error.__cause__ = cause

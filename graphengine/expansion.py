@@ -168,9 +168,21 @@ def _built(
     except ProblemsFound as found:
         raise _problems(node, found) from found
     parent = node.parent or node.id
-    return {node_id: replace(piece, parent=parent) for node_id, piece in graph.nodes.items()}
+    shown = node.display or node.id
+    return {
+        node_id: replace(
+            piece,
+            parent=parent,
+            display=pieces[node_id].extra.get("override_display_id") or shown,
+        )
+        for node_id, piece in graph.nodes.items()
+    }
 
 
 def _problems(node: GraphNode, found: ProblemsFound) -> GraphEngineError:
+    circle = next((each for each in found.problems if each.code == "cycle"), None)
+    if circle is not None:
+        path = circle.details["path"]
+        return GraphEngineError("expansion_cycle", title=node.title, node_id=node.id, path=path)
     texts = "; ".join(problem.text() for problem in found.problems)
     return GraphEngineError("expansion_problems", title=node.title, node_id=node.id, problems=texts)

@@ -12,7 +12,7 @@ from graphengine.collecting import collector_paused
 from graphengine.errors import Problem, ProblemsFound
 from graphengine.nearest import listed, nearest
 from graphengine.parameters import DRAW_SEED, SEED_MAX, Seed
-from graphengine.spec import NodeSpec
+from graphengine.spec import Bridge, NodeSpec
 from graphengine.validation import Validation
 from graphengine.workflow import Link, Workflow, links_of, to_api
 
@@ -34,7 +34,7 @@ class GraphNode:
     """A checked node. ``values``: literals and defaults; ``links``: a tuple for a list input.
 
     An input that is in neither was left out and has no default, or None. ``parent``: the node
-    that grew into this one while running.
+    that grew into this one while running; ``display``: the one in whose place it is shown.
     """
 
     id: str
@@ -43,6 +43,7 @@ class GraphNode:
     values: Mapping[str, Any]
     links: Mapping[str, Link | tuple[Link, ...]]
     parent: str | None = None
+    display: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,13 @@ class Graph:
 
     ``order``: every node after those that it links to; what the first sink needs comes first.
     Nodes that are broken, but that no target needs, are left out with all else that none needs.
+    ``bridge``: what lets nodes of ours take what hosted ones give, if there are any.
     """
 
     nodes: Mapping[str, GraphNode]
     order: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
+    bridge: Bridge | None = None
 
     @cached_property
     def rank(self) -> Mapping[str, int]:
@@ -76,6 +79,7 @@ def build_graph(
     targets: Collection[str] | None = None,
     allow_objects: bool = False,
     outside: Mapping[str, GraphNode] | None = None,
+    bridge: Bridge | None = None,
 ) -> Graph:
     """As `check_graph`; raises ProblemsFound with errors and warnings if there is an error."""
     graph, problems = check_graph(
@@ -85,6 +89,7 @@ def build_graph(
         targets=targets,
         allow_objects=allow_objects,
         outside=outside,
+        bridge=bridge,
     )
     if graph is None:
         raise ProblemsFound(problems)
@@ -100,18 +105,22 @@ def check_graph(
     targets: Collection[str] | None = None,
     allow_objects: bool = False,
     outside: Mapping[str, GraphNode] | None = None,
+    bridge: Bridge | None = None,
 ) -> tuple[Graph | None, tuple[Problem, ...]]:
     """The graph, or None if there is an error; and all problems, errors first.
 
     What is wrong with nodes that no target (by default: no sink) needs is only a warning.
     ``allow_objects``: inputs without a widget take any Python object that is not JSON.
     ``outside``: for a piece of graph: nodes around it to which links may go. A piece needs no
-    sink, and all of it counts as needed.
+    sink, and all of it counts as needed. ``bridge``: that of the surrounding graph.
     """
     validation = Validation(
         workflow, registry, folders, outside=outside or {}, allow_objects=allow_objects
     )
     nodes, sources = _checked_nodes(workflow, validation)
+    bridge = bridge or _bridge(nodes)
+    if bridge is not None:
+        nodes = {key: _bridged(node, bridge) for key, node in nodes.items()}
     problems = validation.problems
     if targets is not None:
         problems += [_unknown_target(name, workflow) for name in targets if name not in sources]
@@ -123,8 +132,9 @@ def check_graph(
     order, cycles = _order(sources, roots)
     problems += [_cycle_problem(path, workflow, validation) for path in cycles]
     if any(problem.severity == "error" for problem in problems):
-        return _without_unneeded(nodes, order, problems, needed=_needed(sources, roots))
-    return Graph(nodes, order, tuple(problems)), tuple(problems)
+        whole = Graph(nodes, order, tuple(problems), bridge)
+        return _without_unneeded(whole, needed=_needed(sources, roots))
+    return Graph(nodes, order, tuple(problems), bridge), tuple(problems)
 
 
 def draw_seeds(graph: Graph, random: Random) -> Graph:
@@ -206,21 +216,33 @@ def _needed(sources: Mapping[str, Sequence[str]], roots: Iterable[str]) -> set[s
 
 
 def _without_unneeded(
-    nodes: Mapping[str, GraphNode],
-    order: Sequence[str],
-    problems: Iterable[Problem],
-    *,
-    needed: Collection[str],
+    whole: Graph, *, needed: Collection[str]
 ) -> tuple[Graph | None, tuple[Problem, ...]]:
     """The graph of what is needed, if there is nothing wrong with that; problems, errors first."""
     weighed = sorted(
-        (_weighed(problem, needed) for problem in problems), key=lambda problem: problem.severity
+        (_weighed(problem, needed) for problem in whole.problems),
+        key=lambda problem: problem.severity,
     )
     if weighed[0].severity == "error":
         return None, tuple(weighed)
-    kept = {key: node for key, node in nodes.items() if key in needed}
-    graph = Graph(kept, tuple(key for key in order if key in needed), tuple(weighed))
+    kept = {key: node for key, node in whole.nodes.items() if key in needed}
+    order = tuple(key for key in whole.order if key in needed)
+    graph = Graph(kept, order, tuple(weighed), whole.bridge)
     return graph, graph.problems
+
+
+def _bridge(nodes: Mapping[str, GraphNode]) -> Bridge | None:
+    """The bridge of the first hosted node."""
+    for node in nodes.values():
+        if node.spec.hosted is not None:
+            return node.spec.hosted.bridge
+    return None
+
+
+def _bridged(node: GraphNode, bridge: Bridge) -> GraphNode:
+    if node.spec.hosted is not None:
+        return node
+    return dataclasses.replace(node, spec=bridge(node.spec))
 
 
 # --- the order ------------------------------------------------------------------------------------

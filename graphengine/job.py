@@ -24,7 +24,7 @@ class JobError:
     node_type: str | None = None
     exception_type: str = ""
     traceback: tuple[str, ...] = ()
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

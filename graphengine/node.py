@@ -148,7 +148,7 @@ def _input(parameter: inspect.Parameter, annotation: Any, mark: Mark) -> InputSp
     inner, more = _unwrap_annotated(inner)
     extras = (*extras, *more)
     form = get_origin(inner)
-    flags = {"many": form is list, "lazy": form is Lazy, "items": form is Items}
+    flags: dict[str, Any] = {"many": form is list, "lazy": form is Lazy, "items": form is Items}
     if form in (list, Lazy, Items):
         inner, more = _unwrap_annotated(get_args(inner)[0])
         inner, inner_optional = _unwrap_optional(inner)

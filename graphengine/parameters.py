@@ -41,6 +41,11 @@ class Widget:
     help: str = ""
     advanced: bool = False
 
+    @property
+    def shown(self) -> Widget:
+        """The widget that an editor shows."""
+        return self
+
     def check(self, value: Any, folders: Folders) -> Any:
         """The value as the node gets it; raises `WrongValue`."""
         raise NotImplementedError

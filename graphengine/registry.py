@@ -81,6 +81,10 @@ class Registry:
         for spec in plugin.specs:
             self.add(spec)
 
+    def note(self, failure: LoadFailure) -> None:
+        """Keep what could not be loaded elsewhere."""
+        self._failures.append(failure)
+
     def add_functions(self, *functions: Callable[..., Any]) -> None:
         """Take marked functions in; raises `NodeDefinitionError` for a wrong signature."""
         for function in functions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 Migrate = Callable[[int, Mapping[str, Any]], Mapping[str, Any]]
 """From an older version's number and values, the values by name of the present version."""
+
+
+Bridge = Callable[["NodeSpec"], "NodeSpec"]
+"""From a node of ours, one that also takes what hosted nodes give."""
 
 
 class _Required:
@@ -35,6 +39,8 @@ class InputSpec:
     ``optional``: shown as optional to ComfyUI's clients. It may be absent altogether: the body then
     gets None or, where there is a default, is called without it.
     ``raw_link``: the body gets the link itself instead of its value.
+    ``fits``: decides which types of links may come in, where that is not the engine's rule.
+    ``declared``: ``[type, options]`` as a hosted node wrote it.
     """
 
     name: str
@@ -47,6 +53,8 @@ class InputSpec:
     items: bool = False
     raw_link: bool = False
     help: str = ""
+    fits: Callable[[Any], bool] | None = None
+    declared: tuple[Any, ...] | None = None
 
     @property
     def required(self) -> bool:
@@ -66,6 +74,33 @@ class OutputSpec:
     items: bool = False
     help: str = ""
     optional: bool = False
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a hosted node's own check found: a problem's code, the input, and details."""
+
+    code: str
+    input: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """What is different about a node that was written for ComfyUI.
+
+    Its inputs take any literal where they have no widget, and links that it does not declare.
+    ``refresh``: the node as it describes itself now. ``check``: what it says of its literal values
+    and of the types of its links. ``ask``: called with the inputs, gives the names of the lazy
+    ones that it wants next. ``info``: itself as /object_info tells it; None if it cannot say.
+    ``bridge``: lets nodes of ours take what it gives.
+    """
+
+    refresh: Callable[[], NodeSpec]
+    check: Callable[[Mapping[str, Any], Mapping[str, Any]], Iterable[Fault]]
+    info: Callable[[], Mapping[str, Any] | None]
+    bridge: Bridge
+    ask: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +138,7 @@ class NodeSpec:
     ``per_node``: the node's id is part of its results' key, so equal nodes do not share results.
     ``renamed_from``: ids that it had before; workflows that name one of them get this node.
     ``migrate``: from a version and the values that it was saved with, this version's values.
+    ``hosted``: it was written for ComfyUI and follows its rules.
     """
 
     id: str
@@ -129,6 +165,11 @@ class NodeSpec:
     migrate: Migrate | None = None
     texts: Mapping[str, NodeTexts] = field(default_factory=dict)
     origin: Origin = Origin("")
+    hosted: Hosted | None = None
+
+    def now(self) -> NodeSpec:
+        """The node as it describes itself now."""
+        return self if self.hosted is None else self.hosted.refresh()
 
     @cached_property
     def input(self) -> Mapping[str, InputSpec]:
@@ -163,6 +204,8 @@ class NodeSpec:
     @cached_property
     def absent(self) -> Mapping[str, None]:
         """What the body gets for inputs without a default that nothing was given for."""
+        if self.hosted is not None:
+            return {}
         return {spec.name: None for spec in self.inputs if spec.optional and spec.required}
 
     @cached_property

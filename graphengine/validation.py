@@ -15,7 +15,7 @@ from graphengine.nearest import listed, nearest
 from graphengine.parameters import WrongValue
 from graphengine.shown import shown, type_shown
 from graphengine.sockets import ANY, accepts
-from graphengine.spec import REQUIRED, InputSpec, NodeSpec
+from graphengine.spec import REQUIRED, Hosted, InputSpec, NodeSpec
 from graphengine.workflow import WRAPPED, Link, Workflow, WorkflowNode, is_link_list, links_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ class Validation:
         allow_objects: bool,
     ) -> None:
         self.problems: list[Problem] = []
-        self.specs = {node.id: registry.get(node.type) for node in workflow.nodes.values()}
+        types = {node.type: registry.get(node.type) for node in workflow.nodes.values()}
+        known = {name: None if spec is None else spec.now() for name, spec in types.items()}
+        self.specs = {node.id: known[node.type] for node in workflow.nodes.values()}
         self._workflow = workflow
         self._registry = registry
         self._folders = listed_once(folders)
@@ -91,6 +93,8 @@ class Validation:
                 self._literal(node, wanted, unwrapped(value), checked.values)
         if found != len(given):
             self._undeclared(node, spec, checked.links)
+        if spec.hosted is not None and not self._allow_objects:
+            self._ask_node(node, spec.hosted, checked)
         return checked
 
     def title(self, node: WorkflowNode) -> str:
@@ -102,7 +106,7 @@ class Validation:
 
     def _absent(self, node: WorkflowNode, wanted: InputSpec, values: dict[str, Any]) -> None:
         if wanted.default is REQUIRED:
-            if not wanted.optional:
+            if not wanted.optional and not self._is_loose(wanted):
                 self._add("missing_input", node, wanted.name, expected=wanted.type)
         elif wanted.default is not None:
             values[wanted.name] = wanted.default
@@ -111,7 +115,7 @@ class Validation:
         """The links of a list input, or null, which is as good as nothing where nothing may be."""
         if is_link_list(value) and (value or wanted.many or not self._allow_objects):
             self._several(node, wanted, value, checked.links)
-        elif value is None and (wanted.widget is None or wanted.optional):
+        elif value is None and wanted.fits is None and (wanted.widget is None or wanted.optional):
             self._absent(node, wanted, checked.values)
         else:
             self._literal(node, wanted, value, checked.values)
@@ -132,8 +136,8 @@ class Validation:
     def _literal(
         self, node: WorkflowNode, wanted: InputSpec, value: Any, values: dict[str, Any]
     ) -> None:
-        if wanted.widget is None:
-            if self._takes_without_widget(wanted, value):
+        if wanted.widget is None or self._is_loose(wanted):
+            if wanted.fits is not None or self._takes_without_widget(wanted, value):
                 values[wanted.name] = value
             else:
                 self._add("link_needed", node, wanted.name, expected=wanted.type, got=shown(value))
@@ -146,6 +150,24 @@ class Validation:
                 values[wanted.name] = wanted.widget.check(value, self._folders)
         except WrongValue as error:
             self._wrong_value(node, wanted, value, error)
+
+    def _is_loose(self, wanted: InputSpec) -> bool:
+        """Whether it is an input of a hosted node in a piece of graph, which nothing checks."""
+        return self._allow_objects and wanted.fits is not None
+
+    def _ask_node(self, node: WorkflowNode, hosted: Hosted, checked: Checked) -> None:
+        """What a hosted node says itself of its inputs."""
+        types = {name: self._offered(link) for name, link in checked.links.items()}
+        for fault in hosted.check(checked.values, types):
+            self._add(fault.code, node, fault.input, **fault.details)
+
+    def _offered(self, value: Link | tuple[Link, ...]) -> Any:
+        """The type that a link's source has, as it was declared; None if there is no such."""
+        link = value if type(value) is Link else next(iter(links_of(value)), None)
+        spec = None if link is None else self.specs.get(link.node)
+        if link is None or spec is None or link.output >= len(spec.outputs):
+            return None
+        return spec.outputs[link.output].type
 
     def _takes_without_widget(self, wanted: InputSpec, value: Any) -> bool:
         kind = type_shown(value)
@@ -200,6 +222,10 @@ class Validation:
             self._slot_out_of_range(node, wanted, link, spec)
             return
         offered = spec.outputs[link.output].type
+        if wanted.fits is not None:
+            if not self._allow_objects and not wanted.fits(offered):
+                self._wrong_type(node, wanted, link, offered)
+            return
         if offered != wanted.type and not _fits(wanted.type, offered):
             self._wrong_type(node, wanted, link, offered)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
@@ -42,6 +44,7 @@ class Work(NamedTuple):
     def call(self) -> Calls:
         """Make all calls, one after the other."""
         arguments, mapped = self._arguments()
+        self._ask(arguments)
         made: list[Called] = []
         for each in arguments:
             self.check_cancelled()
@@ -55,6 +58,7 @@ class Work(NamedTuple):
     async def call_async(self) -> Calls:
         """Make all calls at the same time; when one fails the others are cancelled."""
         arguments, mapped = self._arguments()
+        await self._ask_async(arguments)
         return Calls(await _all_or_first_error(self._call_one(each) for each in arguments), mapped)
 
     async def _call_one(self, arguments: Arguments) -> Called:
@@ -73,9 +77,35 @@ class Work(NamedTuple):
         if spec.has_lazy:
             arguments = tuple(calls.with_lazy(self.node, each) for each in arguments)
         if spec.context_name is not None:
-            for each in arguments:
-                each[spec.context_name] = self.context
+            for index, each in enumerate(arguments):
+                each[spec.context_name] = self.context if index == 0 else self._context(index)
         return arguments, mapped
+
+    def _context(self, call: int) -> Context | None:
+        return None if self.context is None else dataclasses.replace(self.context, call=call)
+
+    def _ask(self, arguments: Iterable[Arguments]) -> None:
+        """Let a hosted node say, before any call, which lazy inputs its calls need.
+
+        Raises `NeedsInputs`.
+        """
+        hosted = self.node.spec.hosted
+        if hosted is not None and hosted.ask is not None:
+            asked = [hosted.ask(**each) for each in arguments if not calls.blocked_by(each)]
+            _need(asked)
+
+    async def _ask_async(self, arguments: Iterable[Arguments]) -> None:
+        hosted = self.node.spec.hosted
+        if hosted is None or hosted.ask is None:
+            return
+        asked = [hosted.ask(**each) for each in arguments if not calls.blocked_by(each)]
+        _need([await names if inspect.isawaitable(names) else names for names in asked])
+
+
+def _need(asked: Iterable[Iterable[str]]) -> None:
+    wanted = dict.fromkeys(name for names in asked for name in names)
+    if wanted:
+        raise NeedsInputs(tuple(wanted))
 
 
 async def _all_or_first_error(coroutines: Iterable[Awaitable[Called]]) -> tuple[Called, ...]:

@@ -101,6 +101,8 @@ class Worker:
                 on_event=on_event,
                 cancel=running.cancel,
                 pnginfo=pnginfo if isinstance(pnginfo, dict) else None,
+                job_id=job.id,
+                client_id=job.client_id,
             )
         except Exception as error:
             if not isinstance(error, ProblemsFound):
@@ -171,9 +173,9 @@ def _error(error: Exception, record: _Record) -> JobError:
         message={language: _message(error, language) for language in LANGUAGES},
         node_id=top_node(failed.node_id, record.parents) if failed else None,
         node_type=failed.node_type if failed else None,
-        exception_type=_type_name(type(cause)),
+        exception_type=_exception_type(cause),
         traceback=tuple(traceback.format_tb(cause.__traceback__)),
-        inputs=failed.inputs if failed else {},
+        inputs={**failed.inputs, **failed.plain} if failed else {},
     )
 
 
@@ -181,6 +183,18 @@ def _message(error: Exception, language: str) -> str:
     if isinstance(error, GraphEngineError):
         return error.text(language)
     return f"{type(error).__name__}: {error}"
+
+
+def _exception_type(cause: BaseException) -> str:
+    """The cause's type; of what is wrong with a piece of graph, the one that clients know."""
+    known = _KNOWN_TYPES.get(cause.code) if isinstance(cause, GraphEngineError) else None
+    return known or _type_name(type(cause))
+
+
+_KNOWN_TYPES = {
+    "expansion_cycle": "graph.DependencyCycleError",
+    "expansion_bad_id": "graph.DuplicateNodeError",
+}
 
 
 def _type_name(kind: type[BaseException]) -> str:

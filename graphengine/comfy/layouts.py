@@ -136,8 +136,9 @@ def _input_layout(wanted: InputSpec) -> InputLayout:
         wanted.type,
         widget=True,
         default=_default(wanted, widget),
-        control=isinstance(widget, Seed) or (wanted.type == "INT" and wanted.name in SEED_NAMES),
-        upload=isinstance(widget, ImageFile) and widget.upload,
+        control=isinstance(widget.shown, Seed)
+        or (wanted.type == "INT" and wanted.name in SEED_NAMES),
+        upload=isinstance(widget.shown, ImageFile) and widget.shown.upload,
     )
 
 

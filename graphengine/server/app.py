@@ -19,6 +19,7 @@ from graphengine.server import (
     models,
     nodes,
     openapi,
+    packs,
     queue,
     system,
     userdata,
@@ -83,6 +84,9 @@ def make_app(settings: ServerSettings) -> web.Application:
     ):
         app.add_routes(routes)
     app.cleanup_ctx.append(logs.keeping_logs)
+    host = app[PARTS].engine.host
+    if host is not None:
+        packs.attach(app, host)
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_close_sockets)
     return app

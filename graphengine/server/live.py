@@ -49,6 +49,13 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Frame:
+    """A binary message that every reader gets, as a plugin made it."""
+
+    content: bytes
+
+
+@dataclass(frozen=True)
 class NodeState:
     """How far a node is; only the latest counts. ``stepped``: also say it as ``progress``."""
 
@@ -67,6 +74,7 @@ class Preview:
     display_id: str
     parent_id: str | None
     image: Any
+    real_id: str
 
     @cached_property
     def plain_frame(self) -> bytes:
@@ -81,7 +89,7 @@ class Preview:
             "prompt_id": self.prompt_id,
             "display_node_id": self.display_id,
             "parent_node_id": self.parent_id,
-            "real_node_id": self.display_id,
+            "real_node_id": self.real_id,
             "image_type": "image/jpeg",
         }
         described = json.dumps(metadata).encode()
@@ -97,7 +105,7 @@ class Preview:
         return written.getvalue()
 
 
-Message = Said | NodeState | Preview
+Message = Said | Frame | NodeState | Preview
 
 
 @dataclass
@@ -108,6 +116,7 @@ class LiveJob:
     current: str | None = None
     _states: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _parents: dict[str, str] = field(default_factory=dict)
+    _displays: dict[str, str] = field(default_factory=dict)
     _cached_told: bool = False
 
     def messages(self, event: JobEvent) -> list[Message]:
@@ -132,16 +141,17 @@ class LiveJob:
 
     def _of_node(self, event: JobEvent) -> list[Message]:
         if isinstance(event, NodeStarted):
-            self._note_parent(event.node_id, event.parent)
+            self._note_place(event)
             self.current = event.node_id
             return [self._state(event.node_id, "running"), *self._executing(event.node_id)]
         if isinstance(event, NodeProgress):
             step = (event.value, event.total)
             return [self._state(event.node_id, "running", *step, stepped=True)]
         if isinstance(event, NodePreview):
-            display = top_node(event.node_id, self._parents)
+            display = self._display(event.node_id)
             parent = self._parents.get(event.node_id)
-            return [Preview(self.job.id, event.node_id, display, parent, event.image)]
+            real = top_node(event.node_id, self._parents)
+            return [Preview(self.job.id, event.node_id, display, parent, event.image, real)]
         if isinstance(event, NodeFinished):
             return self._finished(event)
         if isinstance(event, NodeBlocked):
@@ -154,11 +164,11 @@ class LiveJob:
         return self._ended(event) if isinstance(event, JobEnded) else []
 
     def _finished(self, event: NodeFinished) -> list[Message]:
-        self._note_parent(event.node_id, event.parent)
+        self._note_place(event)
         shown = None if event.artifacts is None else event.artifacts.as_ui()
         told: list[Message] = []
         if shown is not None or event.cached:
-            display = top_node(event.node_id, self._parents)
+            display = self._display(event.node_id)
             told.append(
                 self._said("executed", node=event.node_id, display_node=display, output=shown)
             )
@@ -191,8 +201,17 @@ class LiveJob:
         if parent is not None:
             self._parents[node_id] = parent
 
+    def _note_place(self, event: NodeStarted | NodeFinished) -> None:
+        self._note_parent(event.node_id, event.parent)
+        if event.display is not None:
+            self._displays[event.node_id] = event.display
+
+    def _display(self, node_id: str) -> str:
+        """The node in whose place a node is shown."""
+        return self._displays.get(node_id) or top_node(node_id, self._parents)
+
     def _executing(self, node_id: str | None) -> list[Message]:
-        display = None if node_id is None else top_node(node_id, self._parents)
+        display = None if node_id is None else self._display(node_id)
         return [self._said("executing", node=node_id, display_node=display)]
 
     def _state(
@@ -211,7 +230,7 @@ class LiveJob:
             "state": state,
             "node_id": node_id,
             "prompt_id": self.job.id,
-            "display_node_id": top,
+            "display_node_id": self._display(node_id),
             "parent_node_id": self._parents.get(node_id),
             "real_node_id": top,
         }

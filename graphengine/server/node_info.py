@@ -25,12 +25,21 @@ from graphengine.spec import InputSpec, NodeSpec
 
 
 def object_info(registry: Registry, folders: Folders) -> dict[str, Any]:
-    """All nodes by id, as ComfyUI describes them."""
-    return {spec.id: node_info(spec, folders) for spec in registry.specs()}
+    """All nodes by id, as ComfyUI describes them; except those that cannot say."""
+    ours = {spec.id: node_info(spec, folders) for spec in registry.specs() if not spec.hosted}
+    return {**ours, **hosted_info(registry)}
+
+
+def hosted_info(registry: Registry) -> dict[str, Any]:
+    """The nodes that were written for ComfyUI, as they describe themselves now."""
+    told = ((spec.id, spec.hosted.info()) for spec in registry.specs() if spec.hosted)
+    return {node_id: dict(info) for node_id, info in told if info is not None}
 
 
 def node_info(spec: NodeSpec, folders: Folders) -> dict[str, Any]:
-    """One node as ComfyUI describes it."""
+    """One node as ComfyUI describes it; empty if it cannot describe itself."""
+    if spec.hosted is not None:
+        return dict(spec.hosted.info() or {})
     sections = _sections(spec)
     info: dict[str, Any] = {
         "input": {
@@ -63,6 +72,8 @@ def node_info(spec: NodeSpec, folders: Folders) -> dict[str, Any]:
 
 def input_config(slot: InputSpec, folders: Folders) -> list[Any]:
     """``[type, options]``; of a choice the list of its values stands for the type."""
+    if slot.declared is not None:
+        return list(slot.declared)
     options: dict[str, Any] = {}
     if slot.help:
         options["tooltip"] = slot.help
@@ -105,9 +116,9 @@ class NodeListing:
             self._seen = seen
         return self._answer
 
-    def _choices(self, registry: Registry) -> dict[str, tuple[Any, ...]]:
-        """What can be chosen now, wherever that comes from the folders."""
-        found: dict[str, tuple[Any, ...]] = {"embeddings": self._folders.list("embeddings")}
+    def _choices(self, registry: Registry) -> dict[str, Any]:
+        """What can be chosen now where that comes from the folders; all that hosted nodes say."""
+        found = {"embeddings": self._folders.list("embeddings"), **hosted_info(registry)}
         for spec in registry.specs():
             for slot in spec.inputs:
                 widget = slot.widget

@@ -25,7 +25,8 @@ async def get_node_info(request: web.Request) -> web.Response:
     """One node; an empty object if it is not known."""
     engine = parts_of(request).engine
     spec = engine.registry.get(request.match_info["node"])
-    return json_answer({} if spec is None else {spec.id: node_info(spec, engine.folders)})
+    info = {} if spec is None else node_info(spec, engine.folders)
+    return json_answer({} if spec is None or not info else {spec.id: info})
 
 
 @routes.get("/ws")

@@ -40,6 +40,7 @@ _REASONS = {
     "above_maximum": ("value_bigger_than_max", "Value {value} bigger than max of {max}"),
     "not_in_list": ("value_not_in_list", "Value not in list"),
     "missing_file": ("value_not_in_list", "Value not in list"),
+    "hosted_refused": ("custom_validation_failed", "Custom validation failed for node"),
     "cycle": ("dependency_cycle", "Dependency cycle detected"),
 }
 """Our problem codes → ComfyUI's type and message."""
@@ -221,12 +222,14 @@ def _node_errors(
 
 def _reason(problem: Problem, workflow: Workflow, engine: Engine) -> dict[str, Any]:
     node = workflow.nodes[problem.node_id or ""]
+    if problem.code == "hosted_raised":
+        return _raised(problem, workflow, engine)
     kind, message = _REASONS.get(problem.code, ("custom_validation_failed", problem.message()))
     if problem.input is None:
         return _told(kind, message, problem.text(), _ours(problem))
     received = unwrapped(node.inputs.get(problem.input))
     spec = engine.registry.get(node.type)
-    slot = None if spec is None else spec.input.get(problem.input)
+    slot = None if spec is None else spec.now().input.get(problem.input)
     config = None if slot is None else input_config(slot, engine.folders)
     extra: dict[str, Any] = {"input_name": problem.input}
     if problem.code != "missing_input":
@@ -234,7 +237,8 @@ def _reason(problem: Problem, workflow: Workflow, engine: Engine) -> dict[str, A
     if kind == "return_type_mismatch":
         links = links_of(received)
         linked = list(links[0]) if links else None
-        extra |= {"received_type": problem.got, "linked_node": linked}
+        offered = getattr(problem.got, "raw", problem.got)
+        extra |= {"received_type": offered, "linked_node": linked}
     elif problem.code != "missing_input":
         extra["received_value"] = _plain(received)
     options = config[1] if config is not None and len(config) > 1 else {}
@@ -247,16 +251,40 @@ def _reason(problem: Problem, workflow: Workflow, engine: Engine) -> dict[str, A
         min=options.get("min"),
         max=options.get("max"),
     )
-    details = _details(kind, problem, received, choices, slot.type if slot is not None else "")
+    wanted = "" if slot is None else slot.declared[0] if slot.declared else slot.type
+    details = _details(kind, problem, received, choices, wanted)
     return _told(kind, filled, details, {**extra, **_ours(problem)})
 
 
+def _raised(problem: Problem, workflow: Workflow, engine: Engine) -> dict[str, Any]:
+    """A node's own code failed while it checked its inputs."""
+    node = workflow.nodes[problem.node_id or ""]
+    spec = engine.registry.get(node.type)
+    inner = "inner " if spec is not None and not spec.sink else ""
+    details = problem.details
+    return _told(
+        f"exception_during_{'inner_' if inner else ''}validation",
+        f"Exception when validating {inner}node",
+        str(details["cause"]),
+        {
+            "exception_type": details["type"],
+            "exception_message": str(details["cause"]),
+            "traceback": details["traceback"],
+            **_ours(problem),
+        },
+    )
+
+
 def _details(
-    kind: str, problem: Problem, received: Any, choices: list[Any] | None, wanted: str
+    kind: str, problem: Problem, received: Any, choices: list[Any] | None, wanted: Any
 ) -> str:
     name = problem.input or ""
     if kind == "return_type_mismatch":
-        return f"{name}, received_type({problem.got}) mismatch input_type({wanted})"
+        received = getattr(problem.got, "raw", problem.got)
+        return f"{name}, received_type({received}) mismatch input_type({wanted})"
+    if problem.code == "hosted_refused":
+        said = problem.details.get("said")
+        return f"{name} - {said}" if said else name
     if kind == "invalid_input_type":
         return f"{name}, {received}, {problem.message()}"
     if kind == "value_not_in_list" and choices is not None:

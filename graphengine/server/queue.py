@@ -39,6 +39,9 @@ async def post_prompt(request: web.Request) -> web.Response:
         known = parts.jobs.store.by_idempotency_key(key)
         if known is not None:
             return _queued_answer(known, {})
+    host = parts.engine.host
+    if host is not None and host.server is not None:
+        body = host.server.trigger_on_prompt(body)
     number = _number(body, parts)
     if "prompt" not in body:
         raise Refusal(400, "no_prompt", "No prompt provided", "No prompt provided")
@@ -155,11 +158,11 @@ async def post_history(request: web.Request) -> web.Response:
 
 
 async def _checked(body: Mapping[str, Any], parts: Parts, *, large: bool) -> Accepted:
-    """A large prompt is checked beside the loop, so that others are answered meanwhile."""
+    """Checked beside the loop, so that others are answered meanwhile, where it may take long."""
     only = body.get("partial_execution_targets")
     if only is not None:
         only = _ids(only)
-    if large:
+    if large or parts.engine.host is not None:
         return await asyncio.to_thread(accept, body["prompt"], parts.engine, only=only)
     return accept(body["prompt"], parts.engine, only=only)
 

@@ -21,7 +21,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from graphengine.events import NodePreview
 from graphengine.job import Job
 from graphengine.jobs import Jobs
-from graphengine.server.live import LiveJob, Message, NodeState, Preview, Said
+from graphengine.server.live import Frame, LiveJob, Message, NodeState, Preview, Said
 from graphengine.worker import JobEnded, JobEvent
 
 BATCH_S = 1 / 30
@@ -39,7 +39,7 @@ class Outbox:
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self.takes_metadata = False
         self._socket = socket
-        self._texts: deque[str] = deque()
+        self._texts: deque[str | bytes] = deque()
         self._waiting_bytes = 0
         self._states: dict[tuple[str, str], NodeState] = {}
         self._previews: dict[str, Preview] = {}
@@ -53,6 +53,8 @@ class Outbox:
         """Queue a message; what an older one of its kind said is forgotten where it may be."""
         if isinstance(message, NodeState):
             self._put_state(message)
+        elif isinstance(message, Frame):
+            self._put_text(message.content)
         elif isinstance(message, Preview):
             self._previews[message.node_id] = message
         else:
@@ -96,7 +98,10 @@ class Outbox:
             while self._texts:
                 text = self._texts.popleft()
                 self._waiting_bytes -= len(text)
-                await self._socket.send_str(text)
+                if isinstance(text, str):
+                    await self._socket.send_str(text)
+                else:
+                    await self._socket.send_bytes(text)
             if self._status is not None:
                 status, self._status = self._status, None
                 await self._socket.send_str(status)
@@ -115,7 +120,7 @@ class Outbox:
         self._states[key] = state
         self._flush_if_due()
 
-    def _put_text(self, text: str) -> None:
+    def _put_text(self, text: str | bytes) -> None:
         self._texts.append(text)
         self._waiting_bytes += len(text)
         if self._waiting_bytes > MOST_WAITING_BYTES:
@@ -146,7 +151,7 @@ class Hub:
         self._last_preview = 0.0
         self._outboxes: dict[str, Outbox] = {}
         self._live: dict[str, LiveJob] = {}
-        self._events: deque[tuple[Job, JobEvent]] = deque()
+        self._events: deque[tuple[Job, JobEvent] | tuple[str | None, Said | Frame]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._status_due = False
         self._soon = False
@@ -167,6 +172,11 @@ class Hub:
             return
         self._events.append((job, event))
         self._wake(now=isinstance(event, JobEnded))
+
+    def send(self, message: Said | Frame, client_id: str | None) -> None:
+        """Something that a plugin has to say, to one client or to all; in line with the events."""
+        self._events.append((client_id, message))
+        self._wake(now=False)
 
     def queue_changed(self) -> None:
         """The queue has become longer or shorter."""
@@ -252,12 +262,21 @@ class Hub:
     def _drain(self) -> None:
         self._soon = self._now = False
         while self._events:
-            self._tell_now(*self._events.popleft())
+            whom, what = self._events.popleft()
+            if isinstance(whom, Job) and not isinstance(what, Said | Frame):
+                self._tell_now(whom, what)
+            elif isinstance(what, Said | Frame) and not isinstance(whom, Job):
+                self._send_now(whom, what)
         if self._status_due:
             self._status_due = False
             text = self._status().text
             for outbox in self._outboxes.values():
                 outbox.put_status(text)
+
+    def _send_now(self, client_id: str | None, message: Said | Frame) -> None:
+        for known, outbox in self._outboxes.items():
+            if client_id is None or known == client_id:
+                outbox.put(message)
 
     def _tell_now(self, job: Job, event: JobEvent) -> None:
         live = self._live.get(job.id) or self._live.setdefault(job.id, LiveJob(job))

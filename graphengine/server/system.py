@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from graphengine import __version__
+from graphengine.server import packs
 from graphengine.server.answers import Refusal, json_answer
 from graphengine.server.parts import parts_of
 from graphengine.server.socket import server_features
@@ -56,27 +57,34 @@ async def get_system_stats(request: web.Request) -> web.Response:
 @routes.get("/extensions")
 async def get_extensions(request: web.Request) -> web.Response:
     """Scripts for the editor that plugins bring."""
-    plugins = parts_of(request).engine.registry.plugins
-    return json_answer([address for plugin in plugins for address in plugin.script_addresses])
+    engine = parts_of(request).engine
+    found = [each for plugin in engine.registry.plugins for each in plugin.script_addresses]
+    return json_answer(found if engine.host is None else [*found, *packs.scripts(engine.host)])
 
 
 @routes.get("/workflow_templates")
 async def get_templates(request: web.Request) -> web.Response:
     """Example workflows that plugins bring."""
-    plugins = parts_of(request).engine.registry.plugins
+    engine = parts_of(request).engine
+    plugins = engine.registry.plugins
     named = {plugin.name: [path.stem for _, path in plugin.templates] for plugin in plugins}
-    return json_answer({name: workflows for name, workflows in named.items() if workflows})
+    found = {name: workflows for name, workflows in named.items() if workflows}
+    return json_answer(found if engine.host is None else {**found, **packs.examples(engine.host)})
 
 
 @routes.get("/workflow_templates/{plugin}/{name}.json")
 async def get_template_file(request: web.Request) -> web.StreamResponse:
     """One of these workflows."""
-    name = f"{request.match_info['plugin']}:{request.match_info['name']}"
-    plugins = parts_of(request).engine.registry.plugins
-    files = {found: path for plugin in plugins for found, path in plugin.templates}
-    if name not in files:
+    plugin, file = request.match_info["plugin"], request.match_info["name"]
+    name = f"{plugin}:{file}"
+    engine = parts_of(request).engine
+    files = {found: path for each in engine.registry.plugins for found, path in each.templates}
+    path = files.get(name)
+    if path is None and engine.host is not None:
+        path = packs.example(engine.host, plugin, file)
+    if path is None:
         raise Refusal(404, "file_not_found", f"There is no template {name!r}")
-    return web.FileResponse(files[name], headers={"Cache-Control": "no-cache"})
+    return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
 
 
 @routes.get("/i18n")
@@ -92,7 +100,12 @@ async def get_texts(request: web.Request) -> web.Response:
         }
         for node_id, text in texts.items()
     }
-    return json_answer({"ja": {"nodeDefs": definitions}} if definitions else {})
+    host = parts_of(request).engine.host
+    merged: dict[str, Any] = {} if host is None else packs.texts(host)
+    if definitions:
+        theirs = merged.setdefault("ja", {})
+        theirs["nodeDefs"] = {**theirs.get("nodeDefs", {}), **definitions}
+    return json_answer(merged)
 
 
 @internal_routes.get("/internal/folder_paths")

@@ -56,7 +56,7 @@ class JobErrorAnswer(Model):
     node_type: str | None
     exception_type: str
     traceback: list[str]
-    inputs: dict[str, str] = Field(description="Described, never whole.")
+    inputs: dict[str, Any] = Field(description="Described, never whole; short values as they are.")
 
 
 class JobAnswer(Model):

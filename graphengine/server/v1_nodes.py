@@ -103,7 +103,7 @@ def _filled(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _input(slot: InputSpec, folders: Folders) -> InputInfo:
-    widget = None if slot.widget is None else _widget(slot.widget, slot.name, folders)
+    widget = None if slot.widget is None else _widget(slot.widget.shown, slot.name, folders)
     return InputInfo(
         name=slot.name,
         type=slot.type,

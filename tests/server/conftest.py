@@ -26,7 +26,7 @@ class Serve(Protocol):
 @pytest.fixture
 def serve(tmp_path: Path) -> Serve:
     def run(scenario: Callable[[Client], Awaitable[Any]], **settings: Any) -> Any:
-        return asyncio.run(_serve(scenario, server_settings(tmp_path, **settings)))
+        return asyncio.run(run_server(scenario, server_settings(tmp_path, **settings)))
 
     return run
 
@@ -35,7 +35,7 @@ def server_settings(base: Path, **settings: Any) -> ServerSettings:
     return ServerSettings(**{"base_directory": base, "plugin_directories": (PLUGINS,), **settings})
 
 
-async def _serve(scenario: Callable[[Client], Awaitable[Any]], settings: ServerSettings) -> Any:
+async def run_server(scenario: Callable[[Client], Awaitable[Any]], settings: ServerSettings) -> Any:
     for name in ("input", "output", "temp", "user", "models"):
         (settings.base_directory / name).mkdir(exist_ok=True)
     async with TestClient(TestServer(make_app(settings), host="127.0.0.1")) as http:

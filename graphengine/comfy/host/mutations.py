@@ -1,0 +1,43 @@
+"""Notices hosted nodes that write into tensors which they were given."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def versions(given: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
+    """Input, tensor and how often it was written to, for all tensors in some inputs."""
+    if "torch" not in sys.modules:
+        return []
+    return [
+        (name, tensor, version)
+        for name, value in given.items()
+        for tensor in _tensors(value, 2)
+        if (version := _version(tensor)) is not None
+    ]
+
+
+def changed(before: list[tuple[str, Any, int]]) -> list[str]:
+    """The inputs whose tensors have been written to since."""
+    names = (name for name, tensor, version in before if _version(tensor) != version)
+    return list(dict.fromkeys(names))
+
+
+def _tensors(value: Any, depth: int) -> Iterator[Any]:
+    if hasattr(value, "untyped_storage"):
+        yield value
+    elif depth and isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item, depth - 1)
+    elif depth and isinstance(value, list | tuple):
+        for item in value[:64]:
+            yield from _tensors(item, depth - 1)
+
+
+def _version(tensor: Any) -> int | None:
+    try:
+        return int(tensor._version)
+    except RuntimeError:  # made in inference mode, where nothing is counted
+        return None

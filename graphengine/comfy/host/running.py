@@ -1,0 +1,32 @@
+"""Which node's call is under way, for what has to ask without having been told."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from graphengine.context import Context
+
+
+class Running:
+    """One call under way. ``graphs``: how many pieces of graph it has begun."""
+
+    __slots__ = ("context", "graphs")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.graphs = 0
+
+    def next_prefix(self) -> str:
+        """What makes the ids of its next piece of graph new."""
+        prefix = f"{self.context.node_id}.{self.context.call}.{self.graphs}."
+        self.graphs += 1
+        return prefix
+
+
+RUNNING: ContextVar[Running | None] = ContextVar("running", default=None)
+
+
+def running_context() -> Context | None:
+    """The context of the call that is under way in this thread or task."""
+    running = RUNNING.get()
+    return None if running is None else running.context

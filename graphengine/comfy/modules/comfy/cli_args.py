@@ -1,0 +1,49 @@
+"""ComfyUI's ``comfy.cli_args``: its flags, answered from this installation's settings."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from graphengine.comfy.host.stand_ins import missing
+from graphengine.comfy.modules import the_host
+
+
+class LatentPreviewMethod:
+    """How previews are made."""
+
+    NoPreviews = "none"
+    Auto = "auto"
+    Latent2RGB = "latent2rgb"
+    TAESD = "taesd"
+
+
+class _Args(SimpleNamespace):
+    """Flags that were given, None or False for all others."""
+
+    def __getattr__(self, name: str) -> Any:
+        host = the_host()
+        if name == "cpu":
+            return host.device == "cpu"
+        folders = {"output_directory": host.folders.output, "input_directory": host.folders.input}
+        if name in folders:
+            return str(folders[name])
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return False
+
+
+args = _Args(
+    listen="127.0.0.1",
+    port=8188,
+    preview_method=LatentPreviewMethod.Auto,
+    disable_metadata=False,
+    verbose="INFO",
+    reserve_vram=None,
+    cuda_device=None,
+    directml=None,
+)
+
+
+def __getattr__(name: str) -> Any:
+    raise missing("comfy.cli_args", name)

@@ -1,0 +1,20 @@
+"""ComfyUI's ``comfy.comfy_types``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphengine.comfy.host.stand_ins import missing
+from graphengine.comfy.modules.comfy.comfy_types.node_typing import (
+    IO,
+    CheckLazyMixin,
+    ComfyNodeABC,
+    FileLocator,
+    InputTypeDict,
+)
+
+__all__ = ["IO", "CheckLazyMixin", "ComfyNodeABC", "FileLocator", "InputTypeDict"]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing("comfy.comfy_types", name)

@@ -1,0 +1,8 @@
+"""ComfyUI's ``comfy.options``."""
+
+from __future__ import annotations
+
+
+def enable_args_parsing(enable: bool = True) -> None:
+    """Nothing to do: this server reads its own command line."""
+    del enable

@@ -1,0 +1,150 @@
+"""What plugins written for ComfyUI add to the server: routes, scripts, examples, messages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from graphengine.comfy.host.host import Host, Pack
+from graphengine.comfy.host.running import running_context
+from graphengine.folders import inside
+from graphengine.server.answers import Refusal
+from graphengine.server.live import Frame, Said
+from graphengine.server.parts import PARTS, Parts
+
+logger = logging.getLogger(__name__)
+_EXAMPLES = ("example_workflows", "example", "examples", "workflow", "workflows")
+_UNENCODED_PREVIEW = 2
+
+
+def attach(app: web.Application, host: Host) -> None:
+    """Add the routes of all packs, as they are and below /api, and let packs reach clients."""
+    parts = app[PARTS]
+    host.send = lambda event, data, client_id: _send(parts, event, data, client_id)
+    app.router.add_get("/extensions/{name}/{path:.+}", _script)
+    if host.server is None:
+        return
+    host.server.app = app
+    host.server.jobs = parts.jobs
+    app.on_startup.append(lambda _: _note_loop(host))
+    for route in host.server.routes:
+        _add(app, route)
+
+
+def scripts(host: Host) -> list[str]:
+    """The addresses of all scripts for the editor."""
+    return [
+        f"/extensions/{quote(pack.web_name)}/{quote(path.relative_to(pack.web).as_posix())}"
+        for pack in host.packs
+        if pack.web is not None
+        for path in sorted(pack.web.rglob("*.js"))
+    ]
+
+
+def examples(host: Host) -> dict[str, list[str]]:
+    """The names of example workflows by pack."""
+    found = {pack.name: [path.stem for path in _example_files(pack)] for pack in host.packs}
+    return {name: names for name, names in found.items() if names}
+
+
+def example(host: Host, name: str, file: str) -> Path | None:
+    """An example workflow of a pack."""
+    found = (path for pack in host.packs if pack.name == name for path in _example_files(pack))
+    return next((path for path in found if path.stem == file), None)
+
+
+def texts(host: Host) -> dict[str, dict[str, Any]]:
+    """Translations by language, as packs' ``locales`` hold them."""
+    merged: dict[str, dict[str, Any]] = {}
+    for pack in host.packs:
+        for folder in sorted(_folder(pack).glob("locales/*")):
+            if folder.is_dir():
+                _merge(merged.setdefault(folder.name, {}), _locale(folder))
+    return merged
+
+
+async def _note_loop(host: Host) -> None:
+    host.server.loop = asyncio.get_running_loop()
+
+
+def _add(app: web.Application, route: Any) -> None:
+    """Add a route of a pack twice; one whose address is taken is left out."""
+    if not isinstance(route, web.RouteDef):
+        route.register(app.router)
+        return
+    for path in (route.path, f"/api{route.path}"):
+        try:
+            app.router.add_route(route.method, path, route.handler, **route.kwargs)
+        except (RuntimeError, ValueError) as error:
+            logger.warning("a plugin's route %s %s is left out: %s", route.method, path, error)
+
+
+def _send(parts: Parts, event: Any, data: Any, client_id: str | None) -> None:
+    """Send what a plugin says; raises TypeError for what is not JSON."""
+    if isinstance(event, str):
+        json.dumps(data)
+        parts.hub.send(Said(event, data), client_id)
+        return
+    context = running_context()
+    if event == _UNENCODED_PREVIEW and context is not None:
+        context.preview(lambda: data[1])
+        return
+    parts.hub.send(Frame(struct.pack(">I", int(event)) + bytes(data)), client_id)
+
+
+async def _script(request: web.Request) -> web.StreamResponse:
+    name = request.match_info["name"]
+    host = request.app[PARTS].engine.host
+    for pack in host.packs if host is not None else ():
+        if pack.web is not None and name in (pack.web_name, pack.name):
+            path = inside(pack.web, request.match_info["path"])
+            if path is not None and path.is_file():
+                return web.FileResponse(path)
+    raise Refusal(404, "no_such_file", f"There is no {request.path}")
+
+
+def _folder(pack: Pack) -> Path:
+    return pack.path if pack.path.is_dir() else pack.path / "none"
+
+
+def _example_files(pack: Pack) -> Iterator[Path]:
+    for name in _EXAMPLES:
+        yield from sorted((_folder(pack) / name).glob("*.json"))
+
+
+def _locale(folder: Path) -> dict[str, Any]:
+    """``main.json`` and, under their names, what the other files hold."""
+    found = dict(_read(folder / "main.json"))
+    for name in ("nodeDefs", "commands", "settings"):
+        content = _read(folder / f"{name}.json")
+        if content:
+            found[name] = content
+    return found
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        logger.warning("%s cannot be read: %s", path, error)
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for name, value in more.items():
+        there = into.get(name)
+        if isinstance(there, dict) and isinstance(value, dict):
+            _merge(there, value)
+        else:
+            into[name] = value
