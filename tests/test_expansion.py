@@ -122,7 +122,7 @@ def test_an_output_may_be_blocked(tmp_path: Path) -> None:
     [
         ("unknown", "expansion_problems"),
         ("dangling", "expansion_problems"),
-        ("cycle", "expansion_problems"),
+        ("cycle", "expansion_cycle"),
         ("itself", "expansion_cycle"),
     ],
 )
