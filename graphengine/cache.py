@@ -137,6 +137,12 @@ class Cache:
             while self._host_used > self.host_bytes:
                 self._evict(next(iter(self._kept)))
 
+    def forget(self, key: Key) -> None:
+        """Drop a result that is no longer what its node gave."""
+        with self._lock:
+            if key in self._kept:
+                self._drop(key)
+
     def clear(self) -> None:
         """Forget everything that is in memory."""
         with self._lock:

@@ -23,6 +23,7 @@ from typer.core import TyperCommand
 from graphengine import __version__
 from graphengine.cli_plugins import add_commands
 from graphengine.errors import GraphEngineError, Problem, ProblemsFound
+from graphengine.printing import route_prints
 from graphengine.reporting import (
     EPILOG,
     FAILED,
@@ -256,6 +257,7 @@ def serve(
         for each in ctx.meta[_IGNORED]:
             text = out.text(f"flag_{each.why}", flag=each.flag)
             typer.echo(out.text("cli_note", text=text), err=True)
+        route_prints()
         serve_app(
             settings,
             lambda url: typer.echo(out.text("cli_serving", url=url)),
@@ -452,6 +454,7 @@ def main() -> None:
 
 
 def _run(settings: Settings, file: str, changes: Iterable[str], out: Output) -> int:
+    route_prints()
     from graphengine.context import CancelFlag
     from graphengine.engine import Engine
 

@@ -185,6 +185,8 @@ class NodeFailed(GraphEngineError):
         """The cause alone, in the person's language where it is one of ours."""
         if isinstance(self.cause, GraphEngineError):
             return self.cause.text(language)
+        if isinstance(self.cause, SystemExit):
+            return " ".join(render("node_exited", {"status": self.cause.code}, language))
         return f"{type(self.cause).__name__}: {self.cause}"
 
 

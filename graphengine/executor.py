@@ -28,6 +28,7 @@ from graphengine.events import (
     NodeFinished,
     NodesCached,
     NodeStarted,
+    NodeWarning,
     RunFinished,
     RunStarted,
 )
@@ -41,6 +42,7 @@ from graphengine.registry import Registry
 from graphengine.results import Block, Items, NeedsInputs
 from graphengine.schedule import Schedule, State
 from graphengine.trace import Trace
+from graphengine.unchanged import InputChanged
 from graphengine.work import BodyExited, Calls, Work
 from graphengine.workflow import Link, Workflow, links_of
 
@@ -317,8 +319,13 @@ class Run:
             self._fail(node, exited.error)
         except BaseException as error:
             self._listener.raise_if_broken()
+            if isinstance(error, InputChanged):
+                self._forget_sources(node)
             self._fail(node, error)
         else:
+            if done.printed:
+                warning = GraphEngineError("node_printed", characters=done.printed)
+                self._emit(NodeWarning(node.id, warning))
             self._report_blocks(node, done)
             if any(call.expand is not None for call in done.made):
                 self._grow(node, done)
@@ -329,6 +336,13 @@ class Run:
                 self._store(
                     node, outputs, calls.join_artifacts(call.artifacts for call in done.made)
                 )
+
+    def _forget_sources(self, node: GraphNode) -> None:
+        """Drop what a body was given and has spoiled."""
+        for link in links_to(node):
+            key = self._keys.known(link.node)
+            if key is not None:
+                self._cache.forget(key)
 
     def _evaluate(self, node: GraphNode, names: tuple[str, ...]) -> None:
         """Run what lazy inputs need, then start the node anew."""

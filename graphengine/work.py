@@ -12,14 +12,20 @@ from graphengine import calls
 from graphengine.calls import Arguments, Called
 from graphengine.context import Context
 from graphengine.graph import GraphNode
+from graphengine.printing import Printed
 from graphengine.results import NeedsInputs
+from graphengine.unchanged import Counted, check_unchanged, count_writes
 
 
 class Calls(NamedTuple):
-    """What all calls of a node gave; ``mapped``: it was called once an item."""
+    """What all calls of a node gave; ``mapped``: it was called once an item.
+
+    ``printed``: how many characters the body printed, if that was too much to show.
+    """
 
     made: tuple[Called, ...]
     mapped: bool
+    printed: int = 0
 
 
 class BodyExited(Exception):
@@ -46,30 +52,45 @@ class Work(NamedTuple):
         arguments, mapped = self._arguments()
         self._ask(arguments)
         made: list[Called] = []
-        for each in arguments:
-            self.check_cancelled()
-            block = calls.blocked_by(each) if mapped else None
-            if block is not None:
-                made.append(calls.blocked_call(self.node, block))
-            else:
-                made.append(calls.read_result(self.node, self.node.spec.function(**each)))
-        return Calls(tuple(made), mapped)
+        with Printed() as printed:
+            for each in arguments:
+                self.check_cancelled()
+                block = calls.blocked_by(each) if mapped else None
+                if block is not None:
+                    made.append(calls.blocked_call(self.node, block))
+                else:
+                    made.append(self._call(each))
+        return Calls(tuple(made), mapped, printed.characters if printed.cut_off else 0)
+
+    def _call(self, arguments: Arguments) -> Called:
+        counted = self._counted(arguments)
+        result = self.node.spec.function(**arguments)
+        check_unchanged(counted, self.node.id, self.node.title)
+        return calls.read_result(self.node, result)
 
     async def call_async(self) -> Calls:
         """Make all calls at the same time; when one fails the others are cancelled."""
         arguments, mapped = self._arguments()
         await self._ask_async(arguments)
-        return Calls(await _all_or_first_error(self._call_one(each) for each in arguments), mapped)
+        with Printed() as printed:
+            made = await _all_or_first_error(self._call_one(each) for each in arguments)
+        return Calls(made, mapped, printed.characters if printed.cut_off else 0)
 
     async def _call_one(self, arguments: Arguments) -> Called:
         block = calls.blocked_by(arguments)
         if block is not None:
             return calls.blocked_call(self.node, block)
+        counted = self._counted(arguments)
         try:
             result = await self.node.spec.function(**arguments)
         except (SystemExit, KeyboardInterrupt) as error:
             raise BodyExited(error) from error
+        check_unchanged(counted, self.node.id, self.node.title)
         return calls.read_result(self.node, result)
+
+    def _counted(self, arguments: Arguments) -> tuple[Counted, ...]:
+        """What must not be written to; nodes that were written for ComfyUI may."""
+        return count_writes(arguments) if self.node.spec.hosted is None else ()
 
     def _arguments(self) -> tuple[tuple[Arguments, ...], bool]:
         spec = self.node.spec
