@@ -48,6 +48,15 @@ export function postJob(
   return request("POST", `${API}/jobs`, { body });
 }
 
+/** Give a waiting job another workflow; it keeps its place. */
+export function putJob(
+  id: string,
+  prompt: JsonObject,
+  targets: readonly string[] | null,
+): Promise<JobAnswer> {
+  return request("PUT", `${API}/jobs/${part(id)}`, { body: { prompt, targets } });
+}
+
 export interface JobsQuery {
   readonly state?: readonly string[];
   readonly limit: number;
@@ -62,6 +71,11 @@ export function getJobs({ state = [], limit, offset = 0 }: JobsQuery): Promise<J
 
 export function getJob(id: string): Promise<JobAnswer> {
   return request("GET", `${API}/jobs/${part(id)}`);
+}
+
+/** The workflow that a job was queued with; `drawn`: with the seeds that it drew, to repeat it. */
+export function getJobDocument(id: string, drawn: boolean): Promise<OpenedAnswer> {
+  return request("GET", `${API}/jobs/${part(id)}/document${drawn ? "?seeds=drawn" : ""}`);
 }
 
 /** Take a queued job out, stop a running one, forget one that has ended. */
@@ -104,7 +118,7 @@ export async function listWorkflows(): Promise<readonly SavedWorkflow[]> {
   return (await request<WorkflowsAnswer>("GET", `${API}/workflows`)).workflows;
 }
 
-export function getWorkflow(name: string): Promise<Answer<JsonObject>> {
+export function getWorkflow(name: string): Promise<Answer<OpenedAnswer>> {
   return requestWithEtag("GET", `${API}/workflows/${part(name)}`);
 }
 
@@ -132,7 +146,7 @@ export async function listVersions(name: string): Promise<readonly WorkflowVersi
   return (await request<VersionsAnswer>("GET", path)).versions;
 }
 
-export function getVersion(name: string, number: number): Promise<JsonObject> {
+export function getVersion(name: string, number: number): Promise<OpenedAnswer> {
   return request("GET", `${API}/workflows/${part(name)}/versions/${number}`);
 }
 

@@ -2,11 +2,12 @@
 
 import { ApiError } from "../api/http";
 import * as routes from "../api/routes";
+import type { JsonObject } from "../model/json";
 import { toNative } from "../model/native";
 import { afterRun } from "../model/seeds";
 import type { JobAnswer, ProblemAnswer } from "../protocol/generated";
 import { clientId } from "./identity";
-import { follow, setProblems, setReasons, useServer } from "./server";
+import { follow, setEditing, setProblems, setReasons, useServer } from "./server";
 import { activeTab, type Tab, useWorkspace } from "./workspace";
 
 export interface RunOptions {
@@ -24,13 +25,7 @@ export async function runActive(options: RunOptions = {}): Promise<JobAnswer | n
   const { valid, problems } = await routes.validate(prompt);
   setProblems(tab.id, problems);
   try {
-    const job = await routes.postJob({
-      prompt,
-      client_id: clientId(),
-      front: options.front ?? false,
-      targets: options.targets ?? null,
-      extra_data: { workflow_name: tab.name },
-    });
+    const job = await submit(tab, prompt, options);
     follow(job, tab.id);
     drawSeeds(tab);
     return job;
@@ -63,6 +58,22 @@ export async function checkActive(signal?: AbortSignal): Promise<readonly Proble
     setReasons(tab.id, {});
   }
   return problems;
+}
+
+/** A new job, or another workflow for the waiting job that the tab was opened to edit. */
+async function submit(tab: Tab, prompt: JsonObject, options: RunOptions): Promise<JobAnswer> {
+  const { editing, queue } = useServer.getState();
+  const targets = options.targets ?? null;
+  const job = editing.get(tab.id);
+  setEditing(tab.id, null);
+  if (job !== undefined && queue.queued.includes(job)) return routes.putJob(job, prompt, targets);
+  return routes.postJob({
+    prompt,
+    targets,
+    client_id: clientId(),
+    front: options.front ?? false,
+    extra_data: { workflow_name: tab.name },
+  });
 }
 
 /** Every seed gets its value for the next run, as one step; it was the old one that was queued. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { NodeState } from "../api/messages";
 import {
+  MOST_FRAMES,
   progressOf,
   queuedRun,
   type Run,
@@ -91,6 +92,18 @@ describe("a run", () => {
       [0, { kind: "preview", job: null, node: null, url: "blob:1" }],
     );
     expect(run.nodes.get("5")?.previewUrl).toBe("blob:1");
+  });
+
+  it("keeps frames evenly over a long sampling, and never too many", () => {
+    const previews = Array.from({ length: 500 }, (_, at): readonly [number, Told] => [
+      at,
+      { kind: "preview", job: "p", node: "5", url: `blob:${at}` },
+    ]);
+    const { frames, nodes } = played(...previews);
+    expect(frames.length).toBeLessThanOrEqual(MOST_FRAMES);
+    expect(frames[0]?.url).toBe("blob:0");
+    expect(frames.at(-1)?.url).toBe("blob:499");
+    expect(nodes.get("5")?.previewUrl).toBe("blob:499");
   });
 
   it("is the same object after a message about somebody else's job", () => {

@@ -28,7 +28,18 @@ export interface Run {
   readonly startedAt: number | null;
   readonly pace: Pace | null;
   readonly error: RunError | null;
+  /** What was seen of the picture on the way, evenly over all steps. */
+  readonly frames: readonly Frame[];
 }
+
+/** A preview: after which step of which node. */
+export interface Frame {
+  readonly url: string;
+  readonly node: string;
+  readonly step: number;
+}
+
+export const MOST_FRAMES = 64;
 
 /** When the current node began to count its steps, to tell how long the rest takes. */
 export interface Pace {
@@ -57,7 +68,7 @@ export interface PreviewTold {
 
 /** The beginning of a run. */
 export function queuedRun(job: string, tab: string): Run {
-  const nothing = { current: null, startedAt: null, pace: null, error: null };
+  const nothing = { current: null, startedAt: null, pace: null, error: null, frames: [] };
   return { job, tab, status: "queued", nodes: new Map(), ...nothing };
 }
 
@@ -89,8 +100,8 @@ export function progressOf(run: Run): number | null {
 
 /** All preview URLs of a run. */
 export function previewsOf(run: Run | undefined): readonly string[] {
-  const nodes = run === undefined ? [] : [...run.nodes.values()];
-  return nodes.flatMap((node) => (node.previewUrl === undefined ? [] : [node.previewUrl]));
+  const shown = [...(run?.nodes.values() ?? [])].flatMap((node) => node.previewUrl ?? []);
+  return [...shown, ...(run?.frames.map((frame) => frame.url) ?? [])];
 }
 
 // --- one message ---------------------------------------------------------------------------------
@@ -108,11 +119,7 @@ function runAfter(run: Run, told: Told, now: number): Run {
     case "executed":
       return withNodes(run, [told.node], (node) => executed(node, told.output));
     case "preview":
-      return withNodes(run, nodeList(told.node ?? run.current), (node) => ({
-        ...node,
-        status: "running",
-        previewUrl: told.url,
-      }));
+      return previewed(run, told.node ?? run.current, told.url);
     case "text":
       return withNodes(run, [told.node], (node) => ({ ...node, text: told.text }));
     case "done":
@@ -123,6 +130,19 @@ function runAfter(run: Run, told: Told, now: number): Run {
     case "status":
       return run;
   }
+}
+
+function previewed(run: Run, node: string | null, url: string): Run {
+  if (node === null) return run;
+  const step = run.nodes.get(node)?.value ?? 0;
+  const next = withNodes(run, [node], (at) => ({ ...at, status: "running", previewUrl: url }));
+  return { ...next, frames: thinned([...run.frames, { url, node, step }]) };
+}
+
+/** Half of the frames, once there are too many: every other one, and the last. */
+function thinned(frames: readonly Frame[]): readonly Frame[] {
+  if (frames.length <= MOST_FRAMES) return frames;
+  return frames.filter((_, at) => at % 2 === 0 || at === frames.length - 1);
 }
 
 function executing(run: Run, node: string | null): Run {

@@ -35,14 +35,16 @@ export interface Server {
   readonly shown: ReadonlyMap<TabId, string>;
   readonly problems: ReadonlyMap<TabId, readonly ProblemAnswer[]>;
   readonly reasons: ReadonlyMap<TabId, Readonly<Record<string, ReasonAnswer>>>;
+  /** The waiting job whose place the next run of a tab takes. */
+  readonly editing: ReadonlyMap<TabId, string>;
 }
 
 const NO_QUEUE: Queue = { paused: false, running: [], queued: [] };
 const REFRESH_MS = 150;
 const MOST_SINGLE = 8;
 const PAGE = 60;
-/** So many ended runs are kept for the nodes of tabs that are open. */
-const MOST_RUNS = 40;
+/** So many runs are kept with the pictures that were seen on their way. */
+const MOST_RUNS = 12;
 const NO_PROBLEMS: readonly ProblemAnswer[] = [];
 
 export const useServer = create<Server>()(() => ({
@@ -55,6 +57,7 @@ export const useServer = create<Server>()(() => ({
   shown: new Map(),
   problems: new Map(),
   reasons: new Map(),
+  editing: new Map(),
 }));
 
 const get = useServer.getState;
@@ -137,20 +140,18 @@ function hearAll(): void {
     if (message.kind === "status") refreshSoon();
     const told = withUrl(message, runs);
     if (told === null) continue;
-    if (told.kind === "preview") revokePreview(runs, told);
     runs = runsAfter(runs, told, Date.now());
     if (isEnd(told)) void refreshJobs([told.job]);
   }
-  if (runs !== before) set({ runs });
+  if (runs === before) return;
+  set({ runs });
+  letGo(before, runs);
 }
 
-/** Follow a job in a tab; the pictures of the run before are let go. */
+/** Follow a job in a tab; the pictures of the oldest runs are let go. */
 export function follow(job: JobAnswer, tab: TabId): void {
   const { runs, shown, jobs } = get();
   const kept = new Map(runs);
-  const before = shown.get(tab);
-  const ended = before !== undefined && kept.get(before)?.status !== "running";
-  if (ended && before !== undefined) forgetRun(kept, before);
   for (const [id, run] of kept) {
     if (kept.size < MOST_RUNS) break;
     if (run.status !== "running" && run.status !== "queued") forgetRun(kept, id);
@@ -183,6 +184,14 @@ export function setProblems(tab: TabId, problems: readonly ProblemAnswer[]): voi
 
 export function setReasons(tab: TabId, reasons: Readonly<Record<string, ReasonAnswer>>): void {
   set({ reasons: new Map(get().reasons).set(tab, reasons) });
+}
+
+/** The next run of a tab takes a waiting job's place; null: it does not. */
+export function setEditing(tab: TabId, job: string | null): void {
+  const editing = new Map(get().editing);
+  if (job === null) editing.delete(tab);
+  else editing.set(tab, job);
+  set({ editing });
 }
 
 // --- asking --------------------------------------------------------------------------------------
@@ -313,11 +322,15 @@ function withUrl(message: Message, runs: Runs): Told | null {
   return { ...message, url: URL.createObjectURL(message.image) };
 }
 
-/** The picture that a preview replaces is let go once its successor is drawn. */
-function revokePreview(runs: Runs, told: Extract<Told, { kind: "preview" }>): void {
-  const run = told.job === null ? undefined : runs.get(told.job);
-  const before = run?.nodes.get(told.node ?? run.current ?? "")?.previewUrl;
-  if (before !== undefined) setTimeout(() => URL.revokeObjectURL(before), 1000);
+/** Pictures that no run shows any more are let go once their successors are drawn. */
+function letGo(before: Runs, now: Runs): void {
+  const gone: string[] = [];
+  for (const [id, run] of before) {
+    if (now.get(id) === run) continue;
+    const kept = new Set(previewsOf(now.get(id)));
+    gone.push(...previewsOf(run).filter((url) => !kept.has(url)));
+  }
+  if (gone.length > 0) setTimeout(() => gone.map((url) => URL.revokeObjectURL(url)), 1000);
 }
 
 function forgetRun(runs: Map<string, Run>, id: string): void {

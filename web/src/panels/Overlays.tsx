@@ -1,0 +1,45 @@
+import { lazy, Suspense, useEffect } from "react";
+import { FirstHint } from "./notices/FirstHint";
+import { Notices } from "./notices/Notices";
+import { RunAnnouncer } from "./notices/RunAnnouncer";
+import { type DialogShown, usePanels } from "./open";
+import { DropTarget, openFromAddress } from "./opening/DropTarget";
+
+const PaletteDialog = lazy(() => import("./palette/PaletteDialog"));
+const PreferencesDialog = lazy(() => import("./preferences/PreferencesDialog"));
+const TemplatesDialog = lazy(() => import("./templates/TemplatesDialog"));
+const PictureDialog = lazy(() => import("./gallery/PictureDialog"));
+const MissingDialog = lazy(() => import("./opening/MissingDialog"));
+const HelpDialog = lazy(() => import("./help/HelpDialog"));
+
+/** Everything that lies over the canvas: dialogs, messages, what takes what is dropped. */
+export function Overlays() {
+  const dialog = usePanels((state) => state.dialog);
+  useEffect(openFromAddress, []);
+  return (
+    <>
+      <Suspense fallback={null}>{dialog === null ? null : <Shown dialog={dialog} />}</Suspense>
+      <DropTarget />
+      <FirstHint />
+      <RunAnnouncer />
+      <Notices />
+    </>
+  );
+}
+
+function Shown({ dialog }: { readonly dialog: DialogShown }) {
+  switch (dialog.kind) {
+    case "palette":
+      return <PaletteDialog />;
+    case "preferences":
+      return <PreferencesDialog {...(dialog.page === undefined ? {} : { page: dialog.page })} />;
+    case "templates":
+      return <TemplatesDialog />;
+    case "picture":
+      return <PictureDialog key={dialog.picture} picture={dialog.picture} />;
+    case "missing":
+      return <MissingDialog tab={dialog.tab} opened={dialog.opened} />;
+    case "help":
+      return <HelpDialog type={dialog.type} />;
+  }
+}

@@ -1,0 +1,147 @@
+/** What the panels let a person do, for menu, palette, shortcuts and help. */
+
+import type { Command } from "../commands/command";
+import { cancelActive, checkActive, runActive } from "../state/run";
+import { useServer } from "../state/server";
+import { activeTab, useWorkspace } from "../state/workspace";
+import { attempt } from "./notices/notices";
+import { type LeftPanel, usePanels } from "./open";
+import { chooseFiles } from "./opening/opening";
+import { clear, setPaused } from "./queue/actions";
+
+const panels = usePanels.getState;
+
+/** Queue the active workflow; if problems keep it from running, they are shown. */
+export async function run(front = false): Promise<void> {
+  const job = await attempt(runActive({ front }));
+  if (job === null) panels().showLeft("problems");
+}
+
+const panelCommand = (panel: LeftPanel, shortcut: string): Command => ({
+  id: `panels.${panel}`,
+  label: `commands.${panel}`,
+  category: "view",
+  shortcut,
+  run: () => panels().toggleLeft(panel),
+});
+
+export const panelCommands: readonly Command[] = [
+  {
+    id: "run.queue",
+    label: "commands.run",
+    category: "run",
+    shortcut: "Mod+Enter",
+    whileTyping: true,
+    enabled: () => activeTab() !== undefined,
+    run: () => run(),
+  },
+  {
+    id: "run.front",
+    label: "commands.runFront",
+    category: "run",
+    shortcut: "Mod+Shift+Enter",
+    whileTyping: true,
+    enabled: () => activeTab() !== undefined,
+    run: () => run(true),
+  },
+  {
+    id: "run.cancel",
+    label: "commands.cancel",
+    category: "run",
+    shortcut: "Mod+Alt+Enter",
+    whileTyping: true,
+    run: () => void attempt(cancelActive()),
+  },
+  {
+    id: "run.check",
+    label: "commands.check",
+    category: "run",
+    run: async () => {
+      await attempt(checkActive());
+      panels().showLeft("problems");
+    },
+  },
+  {
+    id: "run.pause",
+    label: "commands.pause",
+    category: "run",
+    run: () => setPaused(!useServer.getState().queue.paused),
+  },
+  {
+    id: "run.clear",
+    label: "commands.clear",
+    category: "run",
+    enabled: () => useServer.getState().queue.queued.length > 0,
+    run: clear,
+  },
+  {
+    id: "file.openFile",
+    label: "commands.openFile",
+    category: "file",
+    shortcut: "Mod+O",
+    whileTyping: true,
+    run: chooseFiles,
+  },
+  {
+    id: "file.templates",
+    label: "commands.templates",
+    category: "file",
+    run: () => panels().show({ kind: "templates" }),
+  },
+  panelCommand("workflows", "W"),
+  panelCommand("queue", "Q"),
+  panelCommand("gallery", "G"),
+  panelCommand("problems", "P"),
+  {
+    id: "panels.settings",
+    label: "commands.settings",
+    category: "view",
+    shortcut: "S",
+    run: () => panels().toggleSide(),
+  },
+  {
+    id: "help.palette",
+    label: "commands.palette",
+    category: "help",
+    shortcut: ["Mod+K", "F1"],
+    whileTyping: true,
+    run: () => panels().show({ kind: "palette" }),
+  },
+  {
+    id: "help.node",
+    label: "commands.nodeHelp",
+    category: "help",
+    shortcut: "H",
+    enabled: () => selectedType() !== undefined,
+    run: () => {
+      const type = selectedType();
+      if (type !== undefined) panels().show({ kind: "help", type });
+    },
+  },
+  {
+    id: "help.preferences",
+    label: "commands.preferences",
+    category: "help",
+    shortcut: "Mod+,",
+    run: () => panels().show({ kind: "preferences" }),
+  },
+  {
+    id: "help.keys",
+    label: "commands.keys",
+    category: "help",
+    shortcut: "Shift+?",
+    run: () => panels().show({ kind: "preferences", page: "keys" }),
+  },
+];
+
+/** The type of the node that is selected, if it is one alone. */
+function selectedType(): string | undefined {
+  const tab = activeTab(useWorkspace.getState());
+  const [id, more] = tab?.selection ?? [];
+  if (tab === undefined || id === undefined || more !== undefined) return undefined;
+  const graphs = [
+    tab.workflow.top,
+    ...[...tab.workflow.subgraphs.values()].map((one) => one.graph),
+  ];
+  return graphs.map((graph) => graph.nodes.get(id)?.type).find((type) => type !== undefined);
+}

@@ -1,0 +1,9 @@
+/** Everything around the canvas. */
+
+import "./styles";
+
+export { panelCommands, run } from "./commands";
+export { SidePanel } from "./eight/SidePanel";
+export { LeftPanels } from "./LeftPanels";
+export { ConnectionNotice } from "./notices/ConnectionNotice";
+export { Overlays } from "./Overlays";

@@ -1,0 +1,96 @@
+/** Opening workflows: from files, pictures, texts and addresses. */
+
+import i18next from "i18next";
+import { ApiError } from "../../api/http";
+import * as routes from "../../api/routes";
+import type { Json } from "../../model/json";
+import { parseNative } from "../../model/native";
+import type { OpenedAnswer } from "../../protocol/generated";
+import { type OpenOptions, useWorkspace } from "../../state/workspace";
+import { attempt, tell } from "../notices/notices";
+import { usePanels } from "../open";
+
+/** Open files one after the other, each in a tab of its own. */
+export async function openFiles(files: Iterable<File>): Promise<void> {
+  for (const file of files) await openBlob(file, file.name);
+}
+
+/** Open what a file or picture holds; the tab's id, or undefined if there is no workflow in it. */
+export async function openBlob(blob: Blob, name: string): Promise<string | undefined> {
+  const opened = await attempt(routes.openFile(blob, name));
+  return opened === undefined ? undefined : showOpened(opened);
+}
+
+/** Open text that was pasted, if it looks like a workflow or a picture's settings; whether it did. */
+export function openText(text: string): boolean {
+  if (!looksLikeWorkflow(text)) return false;
+  void openBlob(new Blob([text], { type: "text/plain" }), i18next.t("opening.pasted"));
+  return true;
+}
+
+/** Whether pasted text is worth asking the server about. */
+export function looksLikeWorkflow(text: string): boolean {
+  const start = text.slice(0, 100_000);
+  if (/^\s*\{/.test(start)) return /"(nodes|class_type|format)"/.test(start);
+  return /^Steps: \d+/m.test(start) && /Seed: \d+/.test(start);
+}
+
+/** Open what an address leads to. */
+export async function openUrl(address: string): Promise<string | undefined> {
+  const found = await attempt(download(address));
+  if (found === undefined) return undefined;
+  const name = decodeURIComponent(new URL(address, location.href).pathname.split("/").at(-1) ?? "");
+  return openBlob(found, name === "" ? address : name);
+}
+
+async function download(address: string): Promise<Blob> {
+  try {
+    const response = await fetch(new URL(address, location.href));
+    if (response.ok) return await response.blob();
+  } catch {
+    // Told below: a browser does not say why another site may not be read.
+  }
+  const both = (language: string) => i18next.t("opening.notReachable", { lng: language, address });
+  throw new ApiError(0, "not_reachable", { en: both("en"), ja: both("ja") });
+}
+
+/** Put an opened workflow into a tab, and tell what is missing or was changed. */
+export function showOpened(
+  opened: OpenedAnswer,
+  name = opened.name,
+  options: OpenOptions = {},
+): string {
+  const workflow = parseNative(opened.document as unknown as Json);
+  const tab = useWorkspace.getState().open(workflow, name, options);
+  const missing = opened.missing_nodes.length + opened.missing_models.length;
+  if (missing > 0) usePanels.getState().show({ kind: "missing", tab, opened });
+  else if (opened.notes.length > 0) {
+    tell(i18next.t("opening.changed", { number: opened.notes.length }), "plain", {
+      text: i18next.t("opening.showChanges"),
+      run: () => usePanels.getState().show({ kind: "missing", tab, opened }),
+    });
+  }
+  return tab;
+}
+
+/** Ask the person for files. */
+export function chooseFiles(): void {
+  const input = document.createElement("input");
+  input.type = "file";
+  input.multiple = true;
+  input.accept = ".json,.png,.webp,.jpg,.jpeg,.txt,.latent,.safetensors,.gif,.mp4,.webm";
+  input.onchange = () => void openFiles(input.files ?? []);
+  input.click();
+}
+
+/** What another program said when it started the drag: files, an address, or text. */
+export async function openTransfer(data: DataTransfer): Promise<void> {
+  if (data.files.length > 0) return openFiles([...data.files]);
+  const address = data.getData("text/uri-list").split("\n")[0]?.trim();
+  if (address) {
+    await openUrl(address);
+    return;
+  }
+  const text = data.getData("text/plain");
+  if (text !== "" && !openText(text)) tell(i18next.t("opening.nothing"), "bad");
+}

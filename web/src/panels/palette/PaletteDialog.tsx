@@ -1,0 +1,54 @@
+import { Command } from "cmdk";
+import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import { allCommands } from "../../commands/all";
+import { type Category, isEnabled } from "../../commands/command";
+import { shortcutsOf, shortcutText, useKeymap } from "../../commands/keys";
+import { usePanels } from "../open";
+
+const CATEGORIES: readonly Category[] = ["run", "file", "edit", "node", "graph", "view", "help"];
+
+/** Everything that can be done, found by typing a part of its name. */
+export default function PaletteDialog() {
+  const { t, i18n } = useTranslation();
+  const close = usePanels((state) => state.close);
+  const chosen = useKeymap((state) => state.chosen);
+  const english = useMemo(() => i18n.getFixedT("en"), [i18n]);
+  return (
+    <Command.Dialog
+      open
+      loop
+      onOpenChange={(open) => open || close()}
+      label={t("palette.title")}
+      overlayClassName="veil"
+      contentClassName="palette floating"
+    >
+      <Command.Input className="palette-input" placeholder={t("palette.placeholder")} />
+      <Command.List className="palette-list">
+        <Command.Empty className="panel-empty">{t("palette.nothing")}</Command.Empty>
+        {CATEGORIES.map((category) => (
+          <Command.Group key={category} heading={t(`palette.category.${category}`)}>
+            {allCommands
+              .filter((command) => command.category === category)
+              .map((command) => (
+                <Command.Item
+                  key={command.id}
+                  className="menu-item"
+                  value={command.id}
+                  keywords={[t(command.label), english(command.label)]}
+                  disabled={!isEnabled(command)}
+                  onSelect={() => {
+                    close();
+                    void command.run();
+                  }}
+                >
+                  {t(command.label)}
+                  <kbd>{shortcutsOf(command, chosen).map(shortcutText).join(", ")}</kbd>
+                </Command.Item>
+              ))}
+          </Command.Group>
+        ))}
+      </Command.List>
+    </Command.Dialog>
+  );
+}

@@ -1,0 +1,218 @@
+import { useCallback, useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import * as routes from "../../api/routes";
+import type { SavedWorkflow, WorkflowVersion } from "../../protocol/generated";
+import { useServer } from "../../state/server";
+import { activeTab, useWorkspace } from "../../state/workspace";
+import { Icon } from "../Icon";
+import { attempt } from "../notices/notices";
+import { chooseFiles, openUrl, showOpened } from "../opening/opening";
+import { Action } from "../queue/QueuePanel";
+import { Rows } from "../Rows";
+
+const ROW_PX = 46;
+
+/** The workflows that were saved: open, rename, delete, earlier versions; and files from elsewhere. */
+export default function WorkflowsPanel() {
+  const { t } = useTranslation();
+  const [saved, setSaved] = useState<readonly SavedWorkflow[]>([]);
+  const [wanted, setWanted] = useState("");
+  const [chosen, setChosen] = useState<string | null>(null);
+  const connection = useServer((state) => state.connection);
+  const savedAs = useWorkspace((state) => activeTab(state)?.savedAs);
+  const refresh = useCallback(async () => {
+    const found = await attempt(routes.listWorkflows());
+    if (found !== undefined) setSaved(found);
+  }, []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: asked anew when the server is back or a tab was saved
+  useEffect(() => {
+    if (connection === "open") void refresh();
+  }, [connection, refresh, savedAs]);
+  const found = saved.filter((one) => one.name.toLowerCase().includes(wanted.toLowerCase()));
+  return (
+    <>
+      <header className="panel-head">
+        <h2>{t("workflows.title")}</h2>
+        <button type="button" className="button" onClick={chooseFiles}>
+          <Icon name="open" />
+          {t("workflows.openFile")}
+        </button>
+      </header>
+      <label className="search-field">
+        <Icon name="search" />
+        <span className="visually-hidden">{t("workflows.search")}</span>
+        <input
+          type="search"
+          className="field"
+          placeholder={t("workflows.search")}
+          value={wanted}
+          onChange={(event) => setWanted(event.target.value)}
+        />
+      </label>
+      {found.length === 0 ? (
+        <p className="panel-empty">{t("workflows.empty")}</p>
+      ) : (
+        <Rows items={found} rowPx={ROW_PX} label={t("workflows.title")} keyOf={(one) => one.name}>
+          {(one) => <SavedRow saved={one} refresh={refresh} versions={() => setChosen(one.name)} />}
+        </Rows>
+      )}
+      {chosen === null ? null : <Versions name={chosen} close={() => setChosen(null)} />}
+      <OpenAddress />
+    </>
+  );
+}
+
+interface SavedProps {
+  readonly saved: SavedWorkflow;
+  readonly refresh: () => Promise<void>;
+  readonly versions: () => void;
+}
+
+function SavedRow({ saved, refresh, versions }: SavedProps) {
+  const { t, i18n } = useTranslation();
+  const [renaming, setRenaming] = useState(false);
+  const [deleting, setDeleting] = useState(false);
+  const remove = async () => {
+    await attempt(routes.deleteWorkflow(saved.name));
+    await refresh();
+  };
+  if (renaming) {
+    const rename = async (to: string) => {
+      setRenaming(false);
+      if (to === "" || to === saved.name) return;
+      await attempt(routes.renameWorkflow(saved.name, to));
+      await refresh();
+    };
+    return <NameField name={saved.name} done={rename} cancel={() => setRenaming(false)} />;
+  }
+  if (deleting) {
+    return (
+      <div className="saved-row asking" role="alertdialog" aria-label={t("workflows.delete")}>
+        <span>{t("workflows.deleteAsk", { name: saved.name })}</span>
+        <button type="button" className="button danger" onClick={remove}>
+          {t("workflows.delete")}
+        </button>
+        <button type="button" className="button" onClick={() => setDeleting(false)}>
+          {t("panels.cancel")}
+        </button>
+      </div>
+    );
+  }
+  return (
+    <div className="saved-row">
+      <button type="button" className="saved-name" onClick={() => openSaved(saved.name)}>
+        {saved.name}
+        <span className="hint">
+          {new Date(saved.modified * 1000).toLocaleString(i18n.language)}
+        </span>
+      </button>
+      <span className="job-actions">
+        <Action icon="history" label={t("workflows.versions")} onClick={versions} />
+        <Action icon="edit" label={t("workflows.rename")} onClick={() => setRenaming(true)} />
+        <Action icon="trash" label={t("workflows.delete")} onClick={() => setDeleting(true)} />
+      </span>
+    </div>
+  );
+}
+
+interface NameProps {
+  readonly name: string;
+  readonly done: (name: string) => Promise<void>;
+  readonly cancel: () => void;
+}
+
+function NameField({ name, done, cancel }: NameProps) {
+  const { t } = useTranslation();
+  const [text, setText] = useState(name);
+  return (
+    <form
+      className="saved-row"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void done(text.trim());
+      }}
+    >
+      <input
+        className="field"
+        // biome-ignore lint/a11y/noAutofocus: the person has just asked to type here
+        autoFocus
+        aria-label={t("workflows.newName")}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => event.key === "Escape" && cancel()}
+      />
+      <button type="submit" className="button primary">
+        {t("workflows.rename")}
+      </button>
+    </form>
+  );
+}
+
+function Versions({ name, close }: { readonly name: string; readonly close: () => void }) {
+  const { t, i18n } = useTranslation();
+  const [versions, setVersions] = useState<readonly WorkflowVersion[] | null>(null);
+  useEffect(() => {
+    void attempt(routes.listVersions(name)).then((found) => setVersions(found ?? []));
+  }, [name]);
+  const open = async (number: number) => {
+    const opened = await attempt(routes.getVersion(name, number));
+    if (opened !== undefined) showOpened(opened, `${name} (${number})`);
+  };
+  return (
+    <section className="versions" aria-label={t("workflows.versionsOf", { name })}>
+      <header className="panel-head">
+        <h3>{t("workflows.versionsOf", { name })}</h3>
+        <Action icon="close" label={t("panels.close")} onClick={close} />
+      </header>
+      {versions?.length === 0 ? <p className="panel-empty">{t("workflows.noVersions")}</p> : null}
+      <ul>
+        {versions?.map((version) => (
+          <li key={version.number}>
+            <button type="button" className="menu-item" onClick={() => open(version.number)}>
+              {t("workflows.version", { number: version.number })}
+              <span className="shortcut">
+                {new Date(version.modified * 1000).toLocaleString(i18n.language)}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function OpenAddress() {
+  const { t } = useTranslation();
+  const [address, setAddress] = useState("");
+  return (
+    <form
+      className="open-address"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (address.trim() !== "") void openUrl(address.trim()).then(() => setAddress(""));
+      }}
+    >
+      <input
+        className="field"
+        aria-label={t("workflows.address")}
+        placeholder={t("workflows.address")}
+        value={address}
+        onChange={(event) => setAddress(event.target.value)}
+      />
+      <button type="submit" className="button">
+        {t("workflows.open")}
+      </button>
+    </form>
+  );
+}
+
+/** Open a saved workflow; a tab that has it already is shown instead. */
+export async function openSaved(name: string): Promise<void> {
+  const workspace = useWorkspace.getState();
+  const there = workspace.tabs.find((tab) => tab.savedAs?.name === name);
+  if (there !== undefined) return workspace.activate(there.id);
+  const found = await attempt(routes.getWorkflow(name));
+  if (found !== undefined) {
+    showOpened(found.data, name, { savedAs: { name, etag: found.etag ?? "" } });
+  }
+}
