@@ -188,19 +188,20 @@ class Engine:
         pnginfo: Mapping[str, Any] | None = None,
         job_id: str | None = None,
         client_id: str | None = None,
+        graph: Graph | None = None,
     ) -> RunResult:
         """Run a workflow's sinks, or the nodes named in ``targets``, and what they need.
 
         ``pnginfo``: further JSON values for pictures to carry; a workflow that was saved by an
         editor is added as ``workflow``. ``job_id`` and ``client_id`` are told to plugins that were
-        written for ComfyUI. Raises `ProblemsFound` before anything runs; what fails
-        while running is in the result's ``status`` and ``error``.
+        written for ComfyUI. ``graph``: the same workflow, checked already. Raises `ProblemsFound`
+        before anything runs; what fails while running is in the result's ``status`` and ``error``.
         """
         chance = random.SystemRandom()
         registry = self.registry
-        built = build_graph(workflow, registry, self.folders, targets=targets)
-        graph = draw_seeds(built, chance)
-        graph = expand_prompts(graph, chance)
+        if graph is None:
+            graph = build_graph(workflow, registry, self.folders, targets=targets)
+        graph = expand_prompts(draw_seeds(graph, chance), chance)
         saved = {"workflow": workflow.ui} if workflow.ui else {}
         surroundings = Surroundings(
             folders=self.folders,

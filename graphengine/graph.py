@@ -14,7 +14,7 @@ from graphengine.nearest import listed, nearest
 from graphengine.parameters import DRAW_SEED, SEED_MAX, Seed
 from graphengine.spec import Bridge, NodeSpec
 from graphengine.validation import Validation
-from graphengine.workflow import Link, Workflow, links_of, to_api
+from graphengine.workflow import Link, Workflow, links_of, node_to_api
 
 if TYPE_CHECKING:
     from random import Random
@@ -153,14 +153,16 @@ def draw_seeds(graph: Graph, random: Random) -> Graph:
 
 def executed_prompt(graph: Graph, workflow: Workflow) -> dict[str, Any]:
     """The workflow in API format as it is run: defaults filled in, seeds drawn, values checked."""
-    nodes = {}
-    for node in workflow.nodes.values():
-        run = graph.nodes.get(node.id)
-        if run is not None:
-            values = {n: run.values[n] for n in run.values if run.spec.input[n].widget is not None}
-            node = dataclasses.replace(node, inputs={**node.inputs, **values}, extra={})
-        nodes[node.id] = node
-    return to_api(Workflow(nodes))
+    return {
+        node.id: node_to_api(node) if run is None else node_to_api(node, _widget_values(run))
+        for node in workflow.nodes.values()
+        for run in (graph.nodes.get(node.id),)
+    }
+
+
+def _widget_values(node: GraphNode) -> dict[str, Any]:
+    names = node.spec.widget_names
+    return {name: value for name, value in node.values.items() if name in names}
 
 
 # --- the nodes ------------------------------------------------------------------------------------

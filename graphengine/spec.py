@@ -182,6 +182,11 @@ class NodeSpec:
         return f"{self.id}:{self.version}:{self.origin.digest}"
 
     @cached_property
+    def widget_names(self) -> frozenset[str]:
+        """The inputs that a person can set."""
+        return frozenset(spec.name for spec in self.inputs if spec.widget is not None)
+
+    @cached_property
     def has_lazy(self) -> bool:
         """Whether any input is evaluated on demand."""
         return bool(self.lazy_names)

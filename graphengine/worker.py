@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphengine.engine import Engine, RunResult
 from graphengine.errors import LANGUAGES, GraphEngineError, NodeFailed, ProblemsFound
 from graphengine.events import Event, NodeError, NodeFinished, NodesCached, NodeStarted
-from graphengine.job import Job, JobError, JobResult, State
+from graphengine.graph import Graph
+from graphengine.job import Job, JobError, JobResult, NewJob, State
 from graphengine.jobs import Jobs, Running
-from graphengine.workflow import parse_api
+from graphengine.workflow import Workflow, parse_api
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +40,57 @@ JobEvent = Event | ProblemsAppeared | JobEnded
 Listener = Callable[[Job, JobEvent], None]
 
 
+class CheckedGraphs:
+    """Graphs that were checked when their jobs came in, so that those that run at once need not be.
+
+    Thread-safe. What waits longer is checked again, as files come and go.
+    """
+
+    def __init__(self) -> None:
+        self._checked: dict[str, _Checked] = {}
+        self._lock = threading.Lock()
+
+    def keep(self, new: NewJob, workflow: Workflow, graph: Graph) -> None:
+        """Remember for a moment what a job's prompt was checked as."""
+        checked = _Checked(new.prompt, workflow, graph, until=time.monotonic() + FRESH_S)
+        with self._lock:
+            self._checked = {key: each for key, each in self._checked.items() if each.is_fresh}
+            self._checked[new.id] = checked
+
+    def take(self, job: Job) -> tuple[Workflow, Graph | None]:
+        """A job's workflow, and its graph if this very prompt was checked a moment ago."""
+        with self._lock:
+            checked = self._checked.pop(job.id, None)
+        if checked is None or checked.prompt is not job.prompt or not checked.is_fresh:
+            return parse_api(job.prompt), None
+        return checked.workflow, checked.graph
+
+
+class _Checked(NamedTuple):
+    prompt: Mapping[str, Any]
+    workflow: Workflow
+    graph: Graph
+    until: float
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() < self.until
+
+
+FRESH_S = 1.0
+"""Files seldom go within this time, and what misses one then says so."""
+
+
 class Worker:
     """Runs what the queue hands out; ``listen`` hears every event, in the worker's thread."""
 
-    def __init__(self, jobs: Jobs, engine: Engine, listen: Listener) -> None:
+    def __init__(
+        self, jobs: Jobs, engine: Engine, listen: Listener, checked: CheckedGraphs | None = None
+    ) -> None:
         self._jobs = jobs
         self._engine = engine
         self._listen = listen
+        self._checked = checked or CheckedGraphs()
         self._free_models = False
         self._free_results = False
         self._thread = threading.Thread(target=self._loop, name="graphengine-worker", daemon=True)
@@ -95,9 +141,11 @@ class Worker:
         job = running.job
         pnginfo = job.extra_data.get("extra_pnginfo")
         try:
+            workflow, graph = self._checked.take(job)
             ran = self._engine.run(
-                parse_api(job.prompt),
+                workflow,
                 targets=job.targets,
+                graph=graph,
                 on_event=on_event,
                 cancel=running.cancel,
                 pnginfo=pnginfo if isinstance(pnginfo, dict) else None,
@@ -132,15 +180,16 @@ class _Record:
     executed: list[str] = field(default_factory=list)
 
     def note(self, event: Event) -> None:
-        if isinstance(event, NodesCached):
+        if isinstance(event, NodeFinished):
+            self._finished(event)
+        elif isinstance(event, NodesCached):
             self.cached += event.nodes
-        elif isinstance(event, NodeStarted | NodeFinished | NodeError):
-            if event.parent is not None:
-                self.parents[event.node_id] = event.parent
-            if isinstance(event, NodeFinished):
-                self._finished(event)
+        elif isinstance(event, NodeStarted | NodeError) and event.parent is not None:
+            self.parents[event.node_id] = event.parent
 
     def _finished(self, event: NodeFinished) -> None:
+        if event.parent is not None:
+            self.parents[event.node_id] = event.parent
         if not event.cached:
             self.executed.append(event.node_id)
         if event.artifacts is not None and (shown := event.artifacts.as_ui()):

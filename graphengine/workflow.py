@@ -103,7 +103,7 @@ def duplicates_refused(text: JsonText) -> None:
 
 def to_api(workflow: Workflow) -> dict[str, Any]:
     """The workflow as API-format JSON; lists that are values are wrapped in ``__value__``."""
-    return {node.id: _node_to_api(node) for node in workflow.nodes.values()}
+    return {node.id: node_to_api(node) for node in workflow.nodes.values()}
 
 
 def links_of(value: Any) -> tuple[Link, ...]:
@@ -224,11 +224,14 @@ def _duplicate_problem(data: Any, twice: Duplicate) -> Problem:
 # --- writing --------------------------------------------------------------------------------------
 
 
-def _node_to_api(node: WorkflowNode) -> dict[str, Any]:
-    inputs = {name: _value_to_api(value) for name, value in node.inputs.items()}
-    api = {"inputs": inputs, "class_type": node.type, **node.extra}
+def node_to_api(node: WorkflowNode, executed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A node in API format; as executed with these values, and then without what we do not know."""
+    values = node.inputs if executed is None else {**node.inputs, **executed}
+    extra: Mapping[str, Any] = node.extra if executed is None else {}
+    inputs = {name: _value_to_api(value) for name, value in values.items()}
+    api = {"inputs": inputs, "class_type": node.type, **extra}
     if node.title is not None:
-        meta = node.extra.get("_meta")
+        meta = extra.get("_meta")
         api["_meta"] = {"title": node.title, **(meta if isinstance(meta, dict) else {})}
     return api
 

@@ -38,7 +38,7 @@ from graphengine.server.socket import MAX_UPLOAD_BYTES, Hub
 from graphengine.server.v1_files import WRITING
 from graphengine.server.v1_nodes import nodes_answer
 from graphengine.store import Store
-from graphengine.worker import Worker
+from graphengine.worker import CheckedGraphs, Worker
 
 STOP_TIMEOUT_S = 10.0
 LOCK = web.AppKey("lock", FileLock)
@@ -114,12 +114,14 @@ def make_parts(settings: ServerSettings) -> Parts:
     jobs = Jobs(store, on_restart=settings.on_restart)
     hub = Hub(jobs)
     jobs.on_change = hub.queue_changed
-    worker = Worker(jobs, engine, hub.tell)
+    checked = CheckedGraphs()
+    worker = Worker(jobs, engine, hub.tell, checked)
     return Parts(
         settings,
         engine,
         jobs,
         worker,
+        checked,
         hub,
         object_info=NodeListing(object_info, engine),
         node_list=NodeListing(nodes_answer, engine),

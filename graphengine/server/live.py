@@ -13,7 +13,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import Any, NamedTuple
 
 from graphengine.events import (
     NodeBlocked,
@@ -30,6 +31,7 @@ from graphengine.server.history import end_message, error_message
 from graphengine.worker import JobEnded, JobEvent, ProblemsAppeared, top_node
 
 PREVIEW_SIDE = 512
+_json = json.JSONEncoder(separators=(",", ":")).encode
 PREVIEW_QUALITY = 95
 _PREVIEW_IMAGE, _PREVIEW_WITH_METADATA = 1, 4
 _JPEG = 1
@@ -45,7 +47,7 @@ class Said:
     @property
     def text(self) -> str:
         """The frame."""
-        return json.dumps({"type": self.type, "data": self.data}, separators=(",", ":"))
+        return _json({"type": self.type, "data": self.data})
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,47 @@ class Frame:
     content: bytes
 
 
-@dataclass(frozen=True)
-class NodeState:
+class Executing(NamedTuple):
+    """That a node begins; of all messages there are most of this one."""
+
+    prompt_id: str
+    node_id: str
+    display_id: str
+
+    @property
+    def text(self) -> str:
+        """The frame."""
+        node, display, prompt = map(_quoted, (self.node_id, self.display_id, self.prompt_id))
+        data = f'{{"node":{node},"display_node":{display},"prompt_id":{prompt}}}'
+        return f'{{"type":"executing","data":{data}}}'
+
+
+class NodeState(NamedTuple):
     """How far a node is; only the latest counts. ``stepped``: also say it as ``progress``."""
 
     prompt_id: str
     node_id: str
-    data: Mapping[str, Any]
+    display_id: str
+    top_id: str
+    parent_id: str | None
+    state: str
+    value: float = 0
+    total: float = 1
     stepped: bool = False
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What ``progress_state`` says of the node."""
+        return {
+            "value": self.value,
+            "max": self.total,
+            "state": self.state,
+            "node_id": self.node_id,
+            "prompt_id": self.prompt_id,
+            "display_node_id": self.display_id,
+            "parent_node_id": self.parent_id,
+            "real_node_id": self.top_id,
+        }
 
 
 @dataclass(frozen=True)
@@ -105,7 +140,7 @@ class Preview:
         return written.getvalue()
 
 
-Message = Said | Frame | NodeState | Preview
+Message = Said | Executing | Frame | NodeState | Preview
 
 
 @dataclass
@@ -114,7 +149,7 @@ class LiveJob:
 
     job: Job
     current: str | None = None
-    _states: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _states: dict[str, NodeState] = field(default_factory=dict)
     _parents: dict[str, str] = field(default_factory=dict)
     _displays: dict[str, str] = field(default_factory=dict)
     _cached_told: bool = False
@@ -130,12 +165,8 @@ class LiveJob:
 
     def states(self) -> list[Message]:
         """The state of everything that runs, for a client that comes back."""
-        running = [
-            NodeState(self.job.id, node_id, data)
-            for node_id, data in self._states.items()
-            if data["state"] == "running"
-        ]
-        return [*running, *self._executing(self.current)] if self.current else [*running]
+        running = [state._replace(stepped=False) for state in self._states.values()]
+        return [*running, self._executing(self.current)] if self.current else [*running]
 
     # --- one event ---
 
@@ -143,7 +174,7 @@ class LiveJob:
         if isinstance(event, NodeStarted):
             self._note_place(event)
             self.current = event.node_id
-            return [self._state(event.node_id, "running"), *self._executing(event.node_id)]
+            return [self._state(event.node_id, "running"), self._executing(event.node_id)]
         if isinstance(event, NodeProgress):
             step = (event.value, event.total)
             return [self._state(event.node_id, "running", *step, stepped=True)]
@@ -210,9 +241,8 @@ class LiveJob:
         """The node in whose place a node is shown."""
         return self._displays.get(node_id) or top_node(node_id, self._parents)
 
-    def _executing(self, node_id: str | None) -> list[Message]:
-        display = None if node_id is None else self._display(node_id)
-        return [self._said("executing", node=node_id, display_node=display)]
+    def _executing(self, node_id: str) -> Executing:
+        return Executing(self.job.id, node_id, self._display(node_id))
 
     def _state(
         self,
@@ -224,21 +254,13 @@ class LiveJob:
         stepped: bool = False,
     ) -> NodeState:
         top = top_node(node_id, self._parents)
-        data = {
-            "value": value,
-            "max": total,
-            "state": state,
-            "node_id": node_id,
-            "prompt_id": self.job.id,
-            "display_node_id": self._display(node_id),
-            "parent_node_id": self._parents.get(node_id),
-            "real_node_id": top,
-        }
+        parent, display = self._parents.get(node_id), self._display(node_id)
+        told = NodeState(self.job.id, node_id, display, top, parent, state, value, total, stepped)
         if state == "running":
-            self._states[node_id] = data
+            self._states[node_id] = told
         else:
             self._states.pop(node_id, None)
-        return NodeState(self.job.id, node_id, data, stepped)
+        return told
 
     def _said(self, kind: str, **data: Any) -> Said:
         return Said(kind, {**data, "prompt_id": self.job.id})

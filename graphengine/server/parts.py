@@ -12,7 +12,7 @@ from graphengine.server.node_info import NodeListing
 from graphengine.server.plugin_watch import PluginWatch
 from graphengine.server.settings import ServerSettings
 from graphengine.server.socket import Hub
-from graphengine.worker import Worker
+from graphengine.worker import CheckedGraphs, Worker
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Parts:
     engine: Engine
     jobs: Jobs
     worker: Worker
+    checked: CheckedGraphs
     hub: Hub
     object_info: NodeListing
     node_list: NodeListing

@@ -67,6 +67,7 @@ def submit(
         extra_data=_kept(extra, accepted),
         idempotency_key=key,
     )
+    parts.checked.keep(new, accepted.workflow, accepted.graph)
     try:
         return parts.jobs.submit(new)
     except Taken as error:
