@@ -9,6 +9,7 @@ import bisect
 import dataclasses
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
@@ -45,6 +46,8 @@ class Jobs:
         self.on_change = on_change or _nobody_listens
         self._queued = list(store.queued())
         self._running: dict[str, Running] = {}
+        self._handed: deque[Running] = deque()
+        self._waiting = 0
         self._next_number = store.next_number()
         self._paused = bool(store.flag("paused"))
         self._ended = 0
@@ -70,8 +73,13 @@ class Jobs:
                 known = self.store.by_idempotency_key(new.idempotency_key)
                 if known is not None:
                     return known
-            job = self.store.add(new)
-            bisect.insort(self._queued, job, key=_order)
+            starts = self._starts_at_once()
+            job = self.store.add(new, running=starts)
+            if starts:
+                running = self._running[job.id] = Running(job, CancelFlag())
+                self._handed.append(running)
+            else:
+                bisect.insort(self._queued, job, key=_order)
             self._changed.notify()
         self.on_change()
         return job
@@ -97,9 +105,13 @@ class Jobs:
     def take(self, timeout_s: float | None = None) -> Running | None:
         """The next job, now running; waits for one, None after ``timeout_s`` or on closing."""
         with self._changed:
+            self._waiting += 1
             ready = self._changed.wait_for(self._may_take, timeout_s)
+            self._waiting -= 1
             if not ready or self._closed:
                 return None
+            if self._handed:
+                return self._handed.popleft()
             job = self._queued.pop(0)
             self.store.start(job.id)
             running = Running(
@@ -222,8 +234,14 @@ class Jobs:
     def _find(self, job_id: str) -> Job | None:
         return next((job for job in self._queued if job.id == job_id), None)
 
+    def _starts_at_once(self) -> bool:
+        """Whether a worker waits for the next job that comes: that one needs no second write."""
+        idle = self._waiting > len(self._handed)
+        return idle and not self._queued and not self._paused and not self._closed
+
     def _may_take(self) -> bool:
-        return self._closed or (bool(self._queued) and not self._paused)
+        may_start = bool(self._queued) and not self._paused
+        return self._closed or bool(self._handed) or may_start
 
 
 def _order(job: Job) -> tuple[float, int]:

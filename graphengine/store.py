@@ -91,11 +91,15 @@ class Store:
 
     # --- a job's way ---
 
-    def add(self, new: NewJob) -> Job:
-        """Put a job in; raises `Taken`."""
+    def add(self, new: NewJob, *, running: bool = False) -> Job:
+        """Put a job in, queued or running already; raises `Taken`."""
         values = {name: getattr(new, name) for name in _NEW}
-        job = Job(**values, created=time.time())
-        row = {**values, "state": job.state, "created": job.created, "attempts": 0}
+        now = time.time()
+        job = Job(**values, created=now)
+        if running:
+            job = dataclasses.replace(job, state="running", started=now, attempts=1)
+        more = {name: getattr(job, name) for name in ("state", "created", "started", "attempts")}
+        row = {**values, **more}
         try:
             with self._writing() as connection:
                 place = connection.execute(jobs.insert().values(row)).inserted_primary_key

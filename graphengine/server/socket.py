@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import struct
+import threading
 import time
 import uuid
 from collections import deque
@@ -174,6 +175,7 @@ class Hub:
         self._live: dict[str, LiveJob] = {}
         self._events: deque[tuple[Job, JobEvent] | tuple[str | None, Said | Frame]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
         self._status_due = False
         self._soon = False
         self._now = False
@@ -181,6 +183,7 @@ class Hub:
     def attach(self) -> None:
         """Begin to tell, from the running loop."""
         self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
 
     @property
     def clients(self) -> int:
@@ -265,7 +268,7 @@ class Hub:
         """Have the loop tell what has happened, a little later unless a job is over.
 
         Each time the loop is woken the worker may lose the interpreter to it for milliseconds;
-        a short job is over by then.
+        a short job is over by then. While events come, the loop looks for them by itself.
         """
         loop = self._loop
         if loop is None or self._now or (self._soon and not now):
@@ -274,14 +277,21 @@ class Hub:
             self._now = True
         else:
             self._soon = True
+        call = self._drain if now else self._drain_soon
+        if threading.get_ident() == self._loop_thread:
+            loop.call_soon(call)
+            return
         with contextlib.suppress(RuntimeError):  # the loop has closed
-            loop.call_soon_threadsafe(self._drain if now else self._drain_soon)
+            loop.call_soon_threadsafe(call)
 
     def _drain_soon(self) -> None:
         asyncio.get_running_loop().call_later(GATHER_S, self._drain)
 
     def _drain(self) -> None:
         self._soon = self._now = False
+        if self._events:
+            self._soon = True
+            self._drain_soon()
         while self._events:
             whom, what = self._events.popleft()
             if isinstance(whom, Job) and not isinstance(what, Said | Frame):

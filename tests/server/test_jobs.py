@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from alembic.script import ScriptDirectory
 from graphengine.engine import Engine
 from graphengine.folders import Folders
 from graphengine.job import Job, JobResult, NewJob
-from graphengine.jobs import Jobs
+from graphengine.jobs import Jobs, Running
 from graphengine.registry import Registry
 from graphengine.store import MIGRATIONS, MOST_ATTEMPTS, SCHEMA, Store, Taken, metadata, upgrade
 from graphengine.worker import JobEnded, JobEvent, Worker
@@ -252,3 +254,23 @@ def test_a_job_whose_nodes_have_gone_fails_with_all_problems(store: Store, tmp_p
     assert first.result.error is not None
     assert (first.state, first.result.error.code) == ("failed", "problems_found")
     assert second.state == "done"
+
+
+def test_a_job_that_comes_while_a_worker_waits_is_running_at_once(store: Store) -> None:
+    jobs = Jobs(store)
+    taken: list[Running | None] = []
+    worker = threading.Thread(target=lambda: taken.append(jobs.take(timeout_s=10)))
+    worker.start()
+    while not jobs._waiting:
+        time.sleep(0.001)
+    jobs.submit(new("a"))
+    jobs.submit(new("b"))
+    worker.join()
+
+    assert taken[0] is not None
+    assert (taken[0].job.id, taken[0].job.state, taken[0].job.attempts) == ("a", "running", 1)
+    assert [job.id for job in jobs.queued] == ["b"]
+    stored = store.get("a")
+    assert stored is not None
+    assert (stored.state, stored.attempts) == ("running", 1)
+    assert Jobs(store).take(timeout_s=0) is not None
