@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from graphengine.parameters import (
 )
 from graphengine.registry import BUILTIN_PACKAGE, Registry
 from graphengine.spec import InputSpec, NodeSpec
+
+logger = logging.getLogger(__name__)
 
 
 def object_info(registry: Registry, folders: Folders) -> dict[str, Any]:
@@ -91,7 +94,7 @@ def input_config(slot: InputSpec, folders: Folders) -> list[Any]:
     if isinstance(widget, Choice):
         if isinstance(widget, ImageFile) and widget.upload:
             options["image_upload"] = True
-        return [list(widget.choices(folders)), options]
+        return [choices_of(widget, folders), options]
     return [slot.type, {**options, **_widget_options(widget)}]
 
 
@@ -124,8 +127,17 @@ class NodeListing:
                 widget = slot.widget
                 if isinstance(widget, Choice) and _asks_folders(widget):
                     key = f"{spec.id}.{slot.name}"
-                    found[key] = tuple(widget.choices(self._folders))
+                    found[key] = tuple(choices_of(widget, self._folders))
         return found
+
+
+def choices_of(widget: Choice, folders: Folders) -> list[Any]:
+    """What can be chosen now; nothing where a plugin's own way to find it fails, which is logged."""
+    try:
+        return list(widget.choices(folders))
+    except Exception:
+        logger.exception("the choices of a widget could not be found")
+        return []
 
 
 def _asks_folders(widget: Choice) -> bool:

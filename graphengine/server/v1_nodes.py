@@ -22,6 +22,7 @@ from graphengine.parameters import (
     Widget,
 )
 from graphengine.registry import BUILTIN_PACKAGE, Registry
+from graphengine.server.node_info import choices_of
 from graphengine.server.node_models import (
     ChoiceWidget,
     InputInfo,
@@ -162,7 +163,7 @@ def _choice(widget: Choice, folders: Folders) -> ChoiceWidget:
     is_file = isinstance(widget, ModelFile)
     return ChoiceWidget(
         kind="image" if is_image else "model" if is_file else "choice",
-        choices=list(widget.choices(folders)),
+        choices=choices_of(widget, folders),
         folder=widget.kind if isinstance(widget, ModelFile) else None,
         upload=isinstance(widget, ImageFile) and widget.upload,
         advanced=widget.advanced,

@@ -71,6 +71,17 @@ def test_a_new_model_file_appears_in_the_lists_without_a_restart(serve: Serve) -
     serve(scenario)
 
 
+def test_a_plugin_whose_list_cannot_be_made_hides_no_other_node(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        (client.base / "models" / "toy_trouble").mkdir()
+        nodes = (await client.get(f"{V1}/nodes"))["nodes"]
+        assert nodes["Trouble"]["inputs"][0]["widget"]["choices"] == []
+        assert "KSampler" in nodes
+        assert "Trouble" in await client.get("/object_info")
+
+    serve(scenario)
+
+
 # --- opening --------------------------------------------------------------------------------------
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from graphengine.api import (
     Artifacts,
     Block,
+    Choice,
     Context,
     Expand,
     Float,
@@ -118,3 +120,16 @@ def slow_latent(value: float, context: Context) -> Latent:
     with (folder / "calls").open("a") as file:
         file.write(f"{value} ")
     return Latent(torch.full((1, 4, 8, 8), value))
+
+
+def find_nothing(folders: Any) -> list[str]:
+    """Fails while a folder says so."""
+    if (Path(folders.models["vae"][0]).parent / "toy_trouble").is_dir():
+        raise RuntimeError("no list today")
+    return ["a"]
+
+
+@node("Trouble")
+def trouble(name: Annotated[str, Choice(find=find_nothing)]) -> Artifacts:
+    """Has a list that may fail."""
+    return Artifacts(texts=(name,))

@@ -1,0 +1,100 @@
+"""The built editor in a real Chromium against the real server with the starter model.
+
+One server and one browser serve all tests of a process; each test has a browser context of its own
+and starts without drafts and saved workflows.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from graphengine.server.editor import INDEX, bundle
+from graphengine.server.settings import ServerSettings
+from tests.editor.editor import Editor
+from tests.server.process import Server
+
+PLUGINS = Path(__file__).parent / "plugins"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+NEEDED = "GRAPHENGINE_TEST_EDITOR"
+"""Set to 1, as ./test.sh does, a missing browser or bundle is a failure and no reason to skip."""
+
+
+def missing(what: str) -> None:
+    if os.environ.get(NEEDED) == "1":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = os.environ.get("GRAPHENGINE_CHROMIUM") or next(
+        filter(None, map(shutil.which, NAMES)), ""
+    )
+    if not found:
+        missing("Chromium is not installed; ./test.sh installs it")
+    if not (bundle(ServerSettings()) / INDEX).is_file():
+        missing("the editor is not built; ./run.sh builds it")
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Server]:
+    base = tmp_path_factory.mktemp("editor")
+    running = Server(base, plugins=PLUGINS)
+    running.start()
+    yield running
+    running.end(signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+    for kept in ("drafts", "workflows", "workflow_versions"):
+        shutil.rmtree(server.base / "user" / "default" / kept, ignore_errors=True)
+    made = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+    made.set_default_timeout(20_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def open_editor(context: BrowserContext, server: Server) -> Iterator[Callable[..., Editor]]:
+    """Opens the editor in a new page; afterwards no page may have thrown or broken the policy."""
+    wrong: list[str] = []
+
+    def opened(path: str = "/", *, page: Page | None = None) -> Editor:
+        page = page or context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "console",
+            lambda said: (
+                wrong.append(said.text) if "Content Security Policy" in said.text else None
+            ),
+        )
+        editor = Editor(page, server.url)
+        editor.go(path)
+        return editor
+
+    yield opened
+    assert wrong == []
+
+
+@pytest.fixture
+def editor(open_editor: Callable[..., Editor]) -> Editor:
+    return open_editor()
