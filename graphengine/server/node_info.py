@@ -132,7 +132,7 @@ class NodeListing:
 
 
 def choices_of(widget: Choice, folders: Folders) -> list[Any]:
-    """What can be chosen now; nothing where a plugin's own way to find it fails, which is logged."""
+    """What can be chosen now; nothing where a plugin fails to find it, which is logged."""
     try:
         return list(widget.choices(folders))
     except Exception:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from graphengine.server.editor import INDEX, bundle
 from graphengine.server.settings import ServerSettings
@@ -32,11 +32,15 @@ def missing(what: str) -> None:
     pytest.skip(what)
 
 
+def refused(said: ConsoleMessage) -> list[str]:
+    """What the page's policy did not let it do."""
+    return [said.text] if "Content Security Policy" in said.text else []
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    found = os.environ.get("GRAPHENGINE_CHROMIUM") or next(
-        filter(None, map(shutil.which, NAMES)), ""
-    )
+    installed = next(filter(None, map(shutil.which, NAMES)), "")
+    found = os.environ.get("GRAPHENGINE_CHROMIUM") or installed
     if not found:
         missing("Chromium is not installed; ./test.sh installs it")
     if not (bundle(ServerSettings()) / INDEX).is_file():
@@ -81,12 +85,7 @@ def open_editor(context: BrowserContext, server: Server) -> Iterator[Callable[..
     def opened(path: str = "/", *, page: Page | None = None) -> Editor:
         page = page or context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "console",
-            lambda said: (
-                wrong.append(said.text) if "Content Security Policy" in said.text else None
-            ),
-        )
+        page.on("console", lambda said: wrong.extend(refused(said)))
         editor = Editor(page, server.url)
         editor.go(path)
         return editor

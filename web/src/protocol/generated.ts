@@ -349,8 +349,8 @@ export interface JobErrorAnswer {
   readonly node_type: string | null;
   readonly exception_type: string;
   readonly traceback: readonly string[];
-  /** Described, never whole. */
-  readonly inputs: { readonly [name: string]: string };
+  /** Described, never whole; short values as they are. */
+  readonly inputs: { readonly [name: string]: unknown };
 }
 
 /** A page of jobs, newest first, and how many there are in each state. */
