@@ -82,3 +82,11 @@ def route_prints() -> None:
     """Put the router before standard output; called once, by who owns the process."""
     if not isinstance(sys.stdout, Router):
         sys.stdout = Router(sys.stdout)
+
+
+def note_printed(text: str, characters: int) -> None:
+    """Count and show what a body printed elsewhere: in a process of its own."""
+    printed = _printed.get()
+    if printed is not None and characters:
+        printed.write(text)
+        printed.characters += characters - len(text)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
+import tempfile
 import traceback
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +19,7 @@ from graphengine.errors import GraphEngineError
 from graphengine.node import NodeDefinitionError, describe
 from graphengine.plugins.decisions import load_decisions
 from graphengine.plugins.importing import NAMESPACE, forget_modules, import_snapshot
-from graphengine.plugins.manifest import NO_MANIFEST
+from graphengine.plugins.manifest import NO_MANIFEST, Manifest
 from graphengine.plugins.plugin import LoadFailure, Plugin, State
 from graphengine.plugins.source import PluginFolders, Source, find_sources
 from graphengine.spec import NodeSpec, NodeTexts, Origin
@@ -55,22 +57,39 @@ def load_plugins(folders: PluginFolders, before: Iterable[Plugin] = ()) -> Itera
             yield Plugin(source.name, source.path, digest, "disabled", failures=(failure,))
             continue
         plugin = known.get((source.path, digest, state))
-        yield load_plugin(source, digest, state) if plugin is None else plugin
+        if plugin is None:
+            plugin = load_plugin(source, digest, state, environments=folders.environments)
+        yield plugin
 
 
 def load_plugin(
-    source: Source, digest: str, state: State = "enabled", *, run: bool = True
+    source: Source,
+    digest: str,
+    state: State = "enabled",
+    *,
+    run: bool = True,
+    inside: bool = False,
+    environments: Path | None = None,
 ) -> Plugin:
-    """A plugin; its code runs only if it is enabled, and if that is wanted."""
+    """A plugin; its code runs only if it is enabled, and if that is wanted.
+
+    ``inside``: this is an isolated plugin's own process. ``environments``: where those are made.
+    """
     manifest, failures = NO_MANIFEST, []
     try:
         manifest = source.manifest()
     except GraphEngineError as error:
         failures.append(LoadFailure(source.name, str(source.path), 0, error.text()))
     found = Found()
-    name = ""
+    close: Callable[[], object] | None = None
     if run and state == "enabled" and not failures:
-        name = _load_installed(source, found) if source.module else _load_package(source, found)
+        if manifest.isolated and not inside:
+            close = _load_isolated(source, manifest, found, environments)
+        elif source.module:
+            _load_installed(source, found)
+        else:
+            load = "" if inside else f"_{uuid.uuid4().hex[:8]}"
+            close = partial(forget_modules, _load_package(source, found, load))
     plugin = Plugin(
         source.name,
         source.path,
@@ -83,8 +102,8 @@ def load_plugin(
         web=source.extra_folder("web"),
         workflows=_workflows(source.extra_folder("workflows")),
     )
-    if name and not source.module:
-        weakref.finalize(plugin, forget_modules, name).atexit = False
+    if close is not None:
+        weakref.finalize(plugin, close)
     return plugin
 
 
@@ -132,9 +151,12 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(content).hexdigest()[:_DIGEST_LETTERS]
 
 
-def _load_package(source: Source, found: Found) -> str:
-    """Load a plugin of a folder from its snapshot; the name of its module."""
-    name = f"{NAMESPACE}.{_NO_LETTER.sub('_', source.name)}_{uuid.uuid4().hex[:8]}"
+def _load_package(source: Source, found: Found, load: str) -> str:
+    """Load a plugin of a folder from its snapshot; the name of its module, which ends in ``load``.
+
+    It is the same each time in an isolated process, so that values of its classes outlive that.
+    """
+    name = f"{NAMESPACE}.{_NO_LETTER.sub('_', source.name)}{load}"
     digest = source.digest[:_DIGEST_LETTERS]
     for file, parts in _module_files(source.package):
         shown = ".".join((NAMESPACE, source.name, *parts))
@@ -152,7 +174,26 @@ def _load_package(source: Source, found: Found) -> str:
     return name
 
 
-def _load_installed(source: Source, found: Found) -> str:
+def _load_isolated(
+    source: Source, manifest: Manifest, found: Found, environments: Path | None
+) -> Callable[[], object] | None:
+    """Load a plugin in a process of its own; what ends it."""
+    from graphengine.isolation.engine_side import IsolatedPlugin
+
+    package = f"{NAMESPACE}.{source.name}"
+    folder = environments or Path(tempfile.gettempdir()) / "graphengine-environments"
+    try:
+        plugin = IsolatedPlugin.open(source.path, source.name, folder, manifest.dependencies)
+    except GraphEngineError as error:
+        found.failures.append(LoadFailure(package, str(source.path), 0, error.text()))
+        return None
+    origin = Origin(package, str(source.path), 0, source.digest[:_DIGEST_LETTERS])
+    found.specs += plugin.specs(origin)
+    found.failures += [LoadFailure(*failure) for failure in plugin.failures]
+    return plugin.close
+
+
+def _load_installed(source: Source, found: Found) -> None:
     """Load an installed package under its own name, once for the process."""
     digest = source.digest[:_DIGEST_LETTERS]
     for file, parts in _installed_files(source):
@@ -164,7 +205,6 @@ def _load_installed(source: Source, found: Found) -> str:
             found.add_failure(source.name, file, error)
             if not parts:
                 break
-    return source.module
 
 
 def _installed_files(source: Source) -> list[tuple[Path, tuple[str, ...]]]:

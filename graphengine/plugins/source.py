@@ -39,6 +39,11 @@ class PluginFolders:
     decisions: Path | None = None
 
     @property
+    def environments(self) -> Path | None:
+        """Where isolated plugins have their virtual environments."""
+        return None if self.decisions is None else self.decisions.parent / "environments"
+
+    @property
     def all(self) -> tuple[Path, ...]:
         """All plugin folders."""
         return (*self.trusted, *self.asking)
