@@ -110,9 +110,11 @@ function RailButton({ icon, label, open, count = 0, bad = false, onClick }: Rail
     >
       <Icon name={icon} />
       {count === 0 ? null : (
-        <span className={bad ? "badge bad" : "badge"} aria-hidden="true">
-          {count > 99 ? "99+" : count}
-        </span>
+        <span
+          className={bad ? "badge bad" : "badge"}
+          data-count={count > 99 ? "99+" : count}
+          aria-hidden="true"
+        />
       )}
     </button>
   );

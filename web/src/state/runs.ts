@@ -134,7 +134,9 @@ function runAfter(run: Run, told: Told, now: number): Run {
 
 function previewed(run: Run, node: string | null, url: string): Run {
   if (node === null) return run;
-  const step = run.nodes.get(node)?.value ?? 0;
+  const before = run.frames.at(-1);
+  const after = before?.node === node ? before.step + 1 : 1;
+  const step = Math.max(run.nodes.get(node)?.value ?? 1, after);
   const next = withNodes(run, [node], (at) => ({ ...at, status: "running", previewUrl: url }));
   return { ...next, frames: thinned([...run.frames, { url, node, step }]) };
 }

@@ -1,6 +1,7 @@
 /** This window's session with the server: its id, its socket, and what is kept up to date. */
 
 import { connect } from "../api/socket";
+import type { Workflow } from "../model/document";
 import { claimIdentity } from "./identity";
 import { checkActive } from "./run";
 import { forgetTabs, hear, restoreRuns, setConnection, useServer } from "./server";
@@ -8,7 +9,8 @@ import { activeTab, useWorkspace } from "./workspace";
 
 const CHECK_MS = 700;
 /** Larger workflows are checked when they are run, or when it is asked for. */
-const MOST_CHECKED = 2000;
+const MOST_NODES = 2000;
+const MOST_LETTERS = 1_000_000;
 
 /** Connect, and follow the workspace; the returned function ends it. */
 export async function startSession(): Promise<() => void> {
@@ -33,8 +35,8 @@ function watchWorkspace(): () => void {
   };
   const soon = () => {
     clearTimeout(timer);
-    const size = activeTab()?.workflow.top.nodes.size ?? 0;
-    if (size > 0 && size <= MOST_CHECKED) timer = setTimeout(check, CHECK_MS);
+    const workflow = activeTab()?.workflow;
+    if (workflow !== undefined && isSmall(workflow)) timer = setTimeout(check, CHECK_MS);
   };
   const stopWorkspace = useWorkspace.subscribe((state, before) => {
     if (activeTab(state)?.workflow !== activeTab(before)?.workflow) soon();
@@ -53,4 +55,16 @@ function watchWorkspace(): () => void {
     stopWorkspace();
     stopServer();
   };
+}
+
+function isSmall(workflow: Workflow): boolean {
+  const { nodes } = workflow.top;
+  if (nodes.size === 0 || nodes.size > MOST_NODES) return false;
+  let letters = 0;
+  for (const node of nodes.values()) {
+    for (const value of Object.values(node.values)) {
+      if (typeof value === "string") letters += value.length;
+    }
+  }
+  return letters <= MOST_LETTERS;
 }

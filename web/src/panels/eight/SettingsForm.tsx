@@ -145,11 +145,7 @@ function StepsRow({ found }: { readonly found: Found }) {
       ? t("eight.evaluations", { number: evaluations(number, typeof cfg === "number" ? cfg : 1) })
       : t("eight.estimate", { time: duration(aStep * number), step: duration(aStep) });
   return (
-    <SettingRow
-      name="steps"
-      setting={found.steps}
-      beside={<span className="hint">{estimate}</span>}
-    >
+    <SettingRow name="steps" setting={found.steps}>
       {found.steps === null ? (
         <p className="hint">{t("eight.elsewhere")}</p>
       ) : (
@@ -161,6 +157,7 @@ function StepsRow({ found }: { readonly found: Found }) {
           label={t("eight.steps.name")}
         />
       )}
+      <p className="hint">{estimate}</p>
     </SettingRow>
   );
 }

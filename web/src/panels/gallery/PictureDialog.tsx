@@ -161,9 +161,9 @@ function Filmstrip({ job }: { readonly job: string }) {
     <ol className="filmstrip" aria-label={t("gallery.filmstrip")} tabIndex={0}>
       {frames.map((frame) => (
         <li key={frame.url}>
-          <img src={frame.url} alt={t("gallery.step", { step: frame.step + 1 })} />
+          <img src={frame.url} alt={t("gallery.step", { step: frame.step })} />
           <span className="hint" aria-hidden="true">
-            {frame.step + 1}
+            {frame.step}
           </span>
         </li>
       ))}

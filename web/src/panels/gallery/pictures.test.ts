@@ -121,6 +121,8 @@ describe("the queue", () => {
     const queue = { paused: false, running: ["a"], queued: ["b", "unknown"] };
     expect(unended(queue, jobs).map((one) => one.id)).toEqual(["a", "b"]);
     expect(endedJobs(jobs).map((one) => one.id)).toEqual(["d", "c"]);
+    const late = { paused: false, running: ["d"], queued: [] };
+    expect(unended(late, jobs)).toEqual([]);
   });
 
   it("calls a job by its prompt", () => {

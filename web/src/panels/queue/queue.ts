@@ -5,14 +5,19 @@ import type { Queue } from "../../state/server";
 
 /** The jobs that run, then those that wait, the next one first. */
 export function unended(queue: Queue, jobs: ReadonlyMap<string, JobAnswer>): readonly JobAnswer[] {
-  return [...queue.running, ...queue.queued].flatMap((id) => jobs.get(id) ?? []);
+  const listed = [...queue.running, ...queue.queued].flatMap((id) => jobs.get(id) ?? []);
+  return listed.filter((job) => !hasEnded(job));
 }
 
 /** The jobs that have ended, the latest first. */
 export function endedJobs(jobs: ReadonlyMap<string, JobAnswer>): readonly JobAnswer[] {
   return [...jobs.values()]
-    .filter((job) => job.state !== "queued" && job.state !== "running")
+    .filter(hasEnded)
     .sort((one, other) => (other.finished ?? other.created) - (one.finished ?? one.created));
+}
+
+function hasEnded(job: JobAnswer): boolean {
+  return job.state !== "queued" && job.state !== "running";
 }
 
 /** What a job is called: what its first prompt says, else its last node. */
