@@ -49,14 +49,9 @@ export async function checkActive(signal?: AbortSignal): Promise<readonly Proble
   const tab = activeTab();
   if (tab === undefined) return [];
   const prompt = toNative(tab.workflow);
-  const { problems } = await routes.validate(prompt, signal);
+  const { valid, problems } = await routes.validate(prompt, signal);
   setProblems(tab.id, problems);
-  try {
-    setReasons(tab.id, (await routes.explain(prompt, signal)).nodes);
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.status === 0) throw error;
-    setReasons(tab.id, {});
-  }
+  setReasons(tab.id, valid ? (await routes.explain(prompt, signal)).nodes : {});
   return problems;
 }
 
