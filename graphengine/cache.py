@@ -107,7 +107,7 @@ class Cache:
             self._keep(key, entry)
         return entry
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: Key | None) -> bool:
         """Whether results are there, without using them."""
         return key in self._kept
 

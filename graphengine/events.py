@@ -61,7 +61,7 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class NodesCached:
-    """These nodes' results are still there; they will not run."""
+    """These nodes' results are still there, needed or not; they will not run."""
 
     nodes: tuple[str, ...]
 

@@ -97,6 +97,8 @@ class Run:
         self._ran: set[str] = set()
         self._cached: set[str] = set()
         self._blocked: set[str] = set()
+        self._told_cached: set[str] = set()
+        self._told_behind = False
         self._told_blocks: dict[int, Block] = {}
         self._background: Background[Calls] = Background()
 
@@ -180,10 +182,30 @@ class Run:
                 ready.append(node_id)
         for node_id in reversed(ready):
             self._schedule.make_ready(node_id)
-        if cached:
-            self._emit(NodesCached(tuple(cached)))
-            for node_id in cached:
+        self._tell_cached(cached)
+
+    def _tell_cached(self, found: list[str]) -> None:
+        """Tell what is there already: what was looked at, and what stands behind it unasked."""
+        told = [node_id for node_id in found if node_id not in self._told_cached]
+        self._told_cached.update(told)
+        if found:
+            told += self._cached_behind()
+            self._emit(NodesCached(tuple(told)))
+            for node_id in found:
                 self._announce_cached(node_id)
+
+    def _cached_behind(self) -> list[str]:
+        """The plan's nodes that nobody needs, since what needs them is there; told once."""
+        if self._told_behind:
+            return []
+        self._told_behind = True
+        behind = [
+            node_id
+            for node_id in self._plan.order
+            if node_id not in self._states and self._keys.known(node_id) in self._cache
+        ]
+        self._told_cached.update(behind)
+        return behind
 
     def _wait_for_targets(self, node_id: str, targets: Iterable[str]) -> None:
         """Look at nodes that turned out to be needed, and let a node wait for them."""

@@ -707,7 +707,7 @@ def test_a_second_run_calls_nothing_and_announces_the_artifacts_again(toy: Toy) 
 
     assert texts(result) == {"s": ("3",)}
     assert toy.events[1:-1] == [
-        NodesCached(("s",)),
+        NodesCached(("s", "a", "b", "c")),
         NodeFinished("s", Artifacts(texts=("3",)), cached=True),
     ]
 
@@ -718,7 +718,7 @@ def test_editing_one_literal_near_the_end_reruns_only_what_follows(toy: Toy) -> 
 
     assert texts(result) == {"s": ("6",)}
     assert [event.node_id for event in toy.of(NodeStarted)] == ["c", "s"]
-    assert toy.of(NodesCached) == [NodesCached(("b",))]
+    assert toy.of(NodesCached) == [NodesCached(("b", "a"))]
 
 
 def test_two_identical_subgraphs_run_once(toy: Toy) -> None:

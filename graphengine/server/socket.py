@@ -23,7 +23,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from graphengine.events import NodePreview
 from graphengine.job import Job
 from graphengine.jobs import Jobs
-from graphengine.server.live import Frame, LiveJob, Message, NodeState, Preview, Said
+from graphengine.server.live import Executing, Frame, LiveJob, Message, NodeState, Preview, Said
 from graphengine.worker import JobEnded, JobEvent
 
 BATCH_S = 1 / 30
@@ -35,6 +35,7 @@ LARGEST_MESSAGE_BYTES = 1024 * 1024
 SUBPROTOCOL = "graphengine"
 _TOGETHER = 512
 _MOST_UNSENT_BYTES = 256 * 1024
+_PREVIEW_BYTES = 64 * 1024
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.005, 0.25
 _TEXT, _BINARY = 0x81, 0x82
 
@@ -46,7 +47,7 @@ class Outbox:
         self.takes_metadata = False
         self._socket = socket
         self._transport = transport
-        self._texts: deque[str | bytes] = deque()
+        self._line: deque[str | bytes | Preview] = deque()
         self._waiting_bytes = 0
         self._states: dict[tuple[str, str], NodeState] = {}
         self._previews: dict[str, Preview] = {}
@@ -65,6 +66,8 @@ class Outbox:
         elif isinstance(message, Preview):
             self._previews[message.node_id] = message
         else:
+            if isinstance(message, Executing):
+                self._line_up_previews()
             self._put_text(message.text)
         self._wake.set()
 
@@ -72,6 +75,11 @@ class Outbox:
         """Queue how long the queue is; only the latest counts."""
         self._status = text
         self._wake.set()
+
+    def flush_all(self) -> None:
+        """Put all in line now, so that the end of a job does not overtake it."""
+        self._line_up_previews()
+        self.flush()
 
     def flush(self) -> None:
         """Put node states in line now, so that what comes next does not overtake them."""
@@ -101,18 +109,16 @@ class Outbox:
             await self._send_waiting()
 
     async def _send_waiting(self) -> None:
-        while self._texts or self._previews or self._status is not None:
-            if self._texts:
-                texts = list(self._texts)
-                self._texts.clear()
+        while self._line or self._previews or self._status is not None:
+            if self._line:
+                line = list(self._line)
+                self._line.clear()
                 self._waiting_bytes = 0
-                await self._send_together(texts)
+                await self._send_together([await self._frame_of(each) for each in line])
             if self._status is not None:
                 status, self._status = self._status, None
                 await self._socket.send_str(status)
-            if self._previews:
-                preview = self._previews.pop(next(iter(self._previews)))
-                await self._socket.send_bytes(await asyncio.to_thread(self._frame, preview))
+            self._line_up_previews()
 
     async def _send_together(self, texts: list[str | bytes]) -> None:
         """Send messages with one call of the system for many, and wait while the client is slow.
@@ -131,8 +137,18 @@ class Outbox:
                     return
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
-    def _frame(self, preview: Preview) -> bytes:
-        return preview.frame if self.takes_metadata else preview.plain_frame
+    async def _frame_of(self, message: str | bytes | Preview) -> str | bytes:
+        """A message as it is sent; a preview's picture is encoded beside the loop."""
+        if not isinstance(message, Preview):
+            return message
+        plain = not self.takes_metadata
+        return await asyncio.to_thread(lambda: message.plain_frame if plain else message.frame)
+
+    def _line_up_previews(self) -> None:
+        """Put previews in line now: what comes next is about something later."""
+        self._line.extend(self._previews.values())
+        self._waiting_bytes += _PREVIEW_BYTES * len(self._previews)
+        self._previews.clear()
 
     def _put_state(self, state: NodeState) -> None:
         key = (state.prompt_id, state.node_id)
@@ -143,11 +159,11 @@ class Outbox:
         self._flush_if_due()
 
     def _put_text(self, text: str | bytes) -> None:
-        self._texts.append(text)
+        self._line.append(text)
         self._waiting_bytes += len(text)
         if self._waiting_bytes > MOST_WAITING_BYTES:
             self.overflown = True
-            self._texts.clear()
+            self._line.clear()
             self._waiting_bytes = 0
 
     def _flush_if_due(self) -> None:
@@ -315,7 +331,7 @@ class Hub:
         for message in live.messages(event):
             if outbox is not None:
                 if isinstance(event, JobEnded):
-                    outbox.flush()
+                    outbox.flush_all()
                 outbox.put(message)
         if isinstance(event, JobEnded):
             del self._live[job.id]

@@ -85,7 +85,7 @@ def test_what_is_cached_is_told_and_shown_again(serve: Serve) -> None:
         socket = await client.socket()
         frames = await until_done(socket, await client.queue(linked()))
 
-        assert data_of(frames, "execution_cached")[0]["nodes"] == ["3"]
+        assert data_of(frames, "execution_cached")[0]["nodes"] == ["3", "1", "2"]
         assert data_of(frames, "executed")[0]["output"] == {"text": ["3"]}
         assert [data["node"] for data in data_of(frames, "executing")] == [None]
 
@@ -257,5 +257,21 @@ def test_a_client_that_does_not_read_keeps_nobody_waiting(serve: Serve) -> None:
             frames = await asyncio.wait_for(until_done(socket, prompt_id), 10)
             assert "execution_success" in kinds(frames)
         assert len(deaf) == 20
+
+    serve(scenario)
+
+
+def test_no_preview_comes_after_the_next_node_has_begun(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket()
+        prompt_id = await client.queue(steps(3, seconds=0.04, picture=True))
+        frames = await until_done(socket, prompt_id)
+
+        next_begins = frames.index(
+            next(f for f in frames if isinstance(f, dict) and f["data"].get("node") == "2")
+        )
+        previews = [place for place, frame in enumerate(frames) if isinstance(frame, bytes)]
+        assert previews
+        assert max(previews) < next_begins
 
     serve(scenario)
