@@ -107,6 +107,39 @@ def list_plugins(as_json: AsJson = False, language: Language = None, debug: Debu
 
 
 @plugin_app.command(epilog=EPILOG)
+def add(
+    plugin: Annotated[
+        str, typer.Argument(metavar="PLUGIN", help="A file, a folder, or a Python package.")
+    ],
+    enabled: Annotated[
+        bool, typer.Option("--enable", help="Enable it too: you know what it does.")
+    ] = False,
+    language: Language = None,
+    debug: Debug = False,
+) -> None:
+    """Put a plugin into place; nothing happens if its dependencies do not fit what is installed."""
+    with reporting(language, as_json=False, debug=debug) as out:
+        from graphengine.plugin_tools.installing import add_plugin
+        from graphengine.plugins.decisions import change_decisions
+
+        name = add_plugin(plugin, _folders())
+        added = _plugin(name)
+        if enabled:
+            change_decisions(_folders(), lambda known: known.enable(name, added.digest))
+        _print_plugin(_plugin(name), out)
+
+
+@plugin_app.command(epilog=EPILOG)
+def remove(name: Name, language: Language = None, debug: Debug = False) -> None:
+    """Delete a plugin from the plugins folder, or uninstall its package."""
+    with reporting(language, as_json=False, debug=debug) as out:
+        from graphengine.plugin_tools.installing import remove_plugin
+
+        remove_plugin(_plugin(name), _folders())
+        typer.echo(out.text("cli_plugin_removed", name=name))
+
+
+@plugin_app.command(epilog=EPILOG)
 def enable(name: Name, language: Language = None, debug: Debug = False) -> None:
     """Let a plugin run as it is now; after a change it has to be enabled again."""
     with reporting(language, as_json=False, debug=debug) as out:

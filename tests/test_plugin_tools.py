@@ -1,4 +1,4 @@
-"""Beginning and checking plugins."""
+"""Beginning, checking and installing plugins."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from textwrap import dedent
 
@@ -13,8 +14,12 @@ import pytest
 
 from graphengine.engine import Engine
 from graphengine.errors import GraphEngineError
+from graphengine.plugin_tools import pip
 from graphengine.plugin_tools.checking import Checked, check_plugin
 from graphengine.plugin_tools.creating import create_plugin
+from graphengine.plugin_tools.installing import add_plugin, remove_plugin
+from graphengine.plugins.loading import described_plugins
+from graphengine.plugins.source import PluginFolders
 from graphengine.settings import Settings
 from graphengine.workflow import load_workflow
 
@@ -199,3 +204,112 @@ def test_the_commands_speak_and_exit_as_they_should(tmp_path: Path) -> None:
     assert graphengine("nodes", base=tmp_path).stderr == ""
     done = graphengine("plugin", "enable", "bat", base=tmp_path)
     assert (done.returncode, "Nearest: bad" in done.stderr) == (1, True)
+
+
+# --- installing -----------------------------------------------------------------------------------
+
+
+def wheel(folder: Path, name: str, version: str, *needs: str, points: str = "") -> Path:
+    """A package of one empty module, as a wheel."""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    required = "".join(f"Requires-Dist: {each}\n" for each in needs)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(f"{name}.py", "")
+        file.writestr(
+            f"{info}/METADATA",
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}",
+        )
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr(f"{info}/entry_points.txt", points)
+        file.writestr(f"{info}/RECORD", "")
+    return path
+
+
+@pytest.fixture
+def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment in which base 1 is installed; wheels of base 2, good and greedy lie about."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    base = wheel(wheels, "base", "1")
+    wheel(wheels, "base", "2")
+    wheel(wheels, "good", "1", "base>=1")
+    wheel(wheels, "greedy", "1", "base>=2")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
+    python = tmp_path / "env" / "bin" / "python"
+    pip.install([str(base)], python)
+    return python
+
+
+def has(python: Path, module: str) -> bool:
+    done = subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def project(folder: Path, dependencies: list[str], isolated: bool = False) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    manifest = f"dependencies = {dependencies!r}\nisolated = {str(isolated).lower()}\n"
+    (folder / "plugin.toml").write_text(manifest)
+    return folder
+
+
+def test_adding_resolves_first_installs_and_copies(tmp_path: Path, python: Path) -> None:
+    folders = PluginFolders(asking=(tmp_path / "plugins",), decisions=tmp_path / "user" / "p.json")
+    source = project(tmp_path / "mine", ["good"])
+    (source / "__pycache__").mkdir()
+
+    assert pip.resolve(["good"], python) == ("good==1",)
+    assert not has(python, "good")
+    assert add_plugin(str(source), folders, python) == "mine"
+
+    assert has(python, "good")
+    (plugin,) = described_plugins(folders)
+    assert (plugin.name, plugin.state) == ("mine", "new")
+    assert sorted(path.name for path in plugin.path.iterdir()) == ["__init__.py", "plugin.toml"]
+    with pytest.raises(GraphEngineError) as caught:
+        add_plugin(str(source), folders, python)
+    assert caught.value.code == "plugin_exists"
+
+    remove_plugin(plugin, folders)
+    assert list((tmp_path / "plugins").iterdir()) == []
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_conflict_is_refused_with_its_reason_and_nothing_is_changed(
+    tmp_path: Path, python: Path, isolated: bool
+) -> None:
+    folders = PluginFolders(asking=(tmp_path / "plugins",))
+    source = project(tmp_path / "mine", ["greedy"], isolated)
+    if isolated:
+        assert add_plugin(str(source), folders, python) == "mine"
+        return
+
+    with pytest.raises(pip.DependencyConflict) as caught:
+        add_plugin(str(source), folders, python)
+
+    assert "greedy" in caught.value.text()
+    assert "base" in caught.value.text()
+    assert not has(python, "greedy")
+    assert not (tmp_path / "plugins").exists()
+
+
+def test_a_package_is_added_by_its_name_and_a_file_with_its_texts(
+    tmp_path: Path, python: Path
+) -> None:
+    folders = PluginFolders(asking=(tmp_path / "plugins",))
+    assert add_plugin("good>=1", folders, python) == "good"
+    assert has(python, "good")
+
+    (tmp_path / "one.py").write_text("")
+    (tmp_path / "one.ja.toml").write_text("")
+    assert add_plugin(str(tmp_path / "one.py"), folders, python) == "one"
+    names = {path.name for path in (tmp_path / "plugins").iterdir()}
+    assert names == {"one.py", "one.ja.toml"}
+    (plugin,) = described_plugins(folders)
+    remove_plugin(plugin, folders)
+    assert list((tmp_path / "plugins").iterdir()) == []
