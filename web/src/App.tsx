@@ -1,3 +1,112 @@
+/** The page: tabs and Run at the top, panels beside the canvas, dialogs over it. */
+
+import "./app.css";
+import { useEffect } from "react";
+import { useTranslation } from "react-i18next";
+import { errorText } from "./api/http";
+import { Canvas } from "./canvas/Canvas";
+import { startClipboard } from "./canvas/clipboard";
+import { openSearch } from "./canvas/commands";
+import { ContextMenu } from "./canvas/ContextMenu";
+import { Breadcrumb, EmptyHint, Notice, Tools } from "./canvas/Overlay";
+import { say } from "./canvas/view";
+import { WiringList } from "./canvas/WiringList";
+import { allCommands } from "./commands/all";
+import { callByKey } from "./commands/keys";
+import { language } from "./i18n";
+import { Outline } from "./outline/Outline";
+import { AddNode } from "./search/AddNode";
+import { cancelActive, runActive } from "./state/run";
+import { useRun, useServer } from "./state/server";
+import { MaskEditor } from "./widgets/MaskEditor";
+import { SavingDialogs } from "./tabs/SavingDialogs";
+import { TabBar } from "./tabs/TabBar";
+
 export function App() {
-  return <main>graphengine</main>;
+  useKeys();
+  useEffect(startClipboard, []);
+  const { t } = useTranslation();
+  return (
+    <div className="app">
+      <header className="top-bar">
+        <span className="brand">graphengine</span>
+        <TabBar />
+        <RunButtons />
+      </header>
+      <div className="app-body">
+        <main className="app-main" aria-label={t("app.main")}>
+          <Canvas />
+          <Breadcrumb />
+          <Tools />
+          <EmptyHint />
+          <Outline />
+          <Notice />
+        </main>
+      </div>
+      <AddNode />
+      <ContextMenu />
+      <WiringList />
+      <MaskEditor />
+      <SavingDialogs />
+    </div>
+  );
+}
+
+function RunButtons() {
+  const { t } = useTranslation();
+  const run = useRun();
+  const busy = run?.status === "running" || run?.status === "queued";
+  const count = useServer((state) => state.queue.running.length + state.queue.queued.length);
+  const away = useServer((state) => state.connection === "lost");
+  const tell = (error: unknown) => say(errorText(error, language()));
+  return (
+    <div className="top-actions">
+      {count > 0 && (
+        <span className="queue-count" title={t("app.queued", { count })}>
+          {count}
+        </span>
+      )}
+      {busy && (
+        <button type="button" className="button" onClick={() => cancelActive().catch(tell)}>
+          {t("app.stop")}
+        </button>
+      )}
+      <button
+        type="button"
+        className="button primary"
+        disabled={away}
+        title={t("app.runTitle")}
+        onClick={() => runActive().catch(tell)}
+      >
+        ▶ {t("app.run")}
+      </button>
+    </div>
+  );
+}
+
+/** Keys call commands wherever the focus is; Tab searches while the canvas itself has the focus. */
+function useKeys(): void {
+  useEffect(() => {
+    let byPointer = false;
+    const onPointer = () => {
+      byPointer = true;
+    };
+    const onKey = (event: KeyboardEvent) => {
+      const onCanvas = event.target instanceof Element && event.target.classList.contains("canvas");
+      if (event.key === "Tab" && !event.shiftKey && onCanvas && byPointer && !event.isComposing) {
+        event.preventDefault();
+        openSearch();
+        return;
+      }
+      if (event.key === "Tab") byPointer = false;
+      if (document.querySelector("[role=dialog][data-state=open]")) return;
+      callByKey(event, allCommands);
+    };
+    window.addEventListener("pointerdown", onPointer, true);
+    window.addEventListener("keydown", onKey);
+    return () => {
+      window.removeEventListener("pointerdown", onPointer, true);
+      window.removeEventListener("keydown", onKey);
+    };
+  }, []);
 }

@@ -1,5 +1,7 @@
 /** Every command, one line an area. */
 
+import { canvasCommands } from "../canvas/commands";
+import { tabCommands } from "../tabs/commands";
 import type { Command } from "./command";
 
-export const allCommands: readonly Command[] = [];
+export const allCommands: readonly Command[] = [...tabCommands, ...canvasCommands];

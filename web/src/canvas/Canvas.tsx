@@ -1,0 +1,445 @@
+/** The canvas: React Flow over the active graph, a light drawing of it when zoomed out. */
+
+import "@xyflow/react/dist/style.css";
+import "./canvas.css";
+import {
+  Background,
+  type Connection,
+  type EdgeChange,
+  type FinalConnectionState,
+  type NodeChange,
+  ReactFlow,
+  ReactFlowProvider,
+  SelectionMode,
+  useReactFlow,
+  useStore,
+} from "@xyflow/react";
+import { type MouseEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { GRAPH_INPUT, GRAPH_OUTPUT, type Point } from "../model/document";
+import { snapped } from "../model/measures";
+import { NodeView } from "../nodes/NodeView";
+import { BoundaryView, GroupView, NoteView, RerouteView } from "../nodes/OtherViews";
+import { useShowing, useTypes } from "../nodes/shapes";
+import {
+  activeGraph,
+  activeGraphId,
+  activeTab,
+  useActiveTab,
+  useWorkspace,
+} from "../state/workspace";
+import type { FlowEdge, FlowNode } from "./flow";
+import { LightLayer } from "./LightLayer";
+import { endsOf, link, tryLink } from "./linking";
+import { Minimap } from "./Minimap";
+import { boundsOf, dragged, inside, makeScene, type Scene } from "./scene";
+import { camera, GRID, isRefusal, type LooseEnd, show, useView } from "./view";
+import { Wire } from "./Wire";
+
+const NODE_TYPES = {
+  node: NodeView,
+  note: NoteView,
+  reroute: RerouteView,
+  "group-frame": GroupView,
+  boundary: BoundaryView,
+};
+const EDGE_TYPES = { wire: Wire };
+const MANY = 150;
+/** Below this zoom nodes are drawn, not built. */
+const LIGHT_BELOW = 0.3;
+/** With so many in view, already below this one. */
+const LIGHT_MANY_BELOW = 0.6;
+const CROWD = 160;
+const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.02 };
+const NO_NODES: FlowNode[] = [];
+const NO_EDGES: FlowEdge[] = [];
+const NO_PLACES: ReadonlyMap<string, { x: number; y: number }> = new Map();
+
+export function Canvas() {
+  return (
+    <ReactFlowProvider>
+      <Flow />
+    </ReactFlowProvider>
+  );
+}
+
+function Flow() {
+  const { t } = useTranslation();
+  const scene = useScene();
+  const [places, setPlaces] = useState(NO_PLACES);
+  const nodes = useMemo(() => dragged(scene.nodes, places), [scene, places]);
+  const latest = useRef(nodes);
+  latest.current = nodes;
+  const light = useLight(scene);
+  const snap = useView((view) => view.snap);
+  const locked = useView((view) => view.locked);
+  const minimap = useView((view) => view.minimap);
+  const wrapper = useRef<HTMLElement>(null);
+  useCamera(wrapper, scene);
+  useFocus(scene);
+
+  const onNodesChange = useNodeChanges(setPlaces, latest);
+  const onEdgesChange = useCallback((changes: EdgeChange<FlowEdge>[]) => {
+    const tab = activeTab();
+    if (tab === undefined) return;
+    const chosen = new Set(tab.selectedLinks);
+    for (const change of changes) {
+      if (change.type !== "select") continue;
+      if (change.selected) chosen.add(change.id);
+      else chosen.delete(change.id);
+    }
+    useWorkspace.getState().select(tab.selection, chosen);
+  }, []);
+  const isValidConnection = useCallback(
+    (connection: Connection | FlowEdge) => !isRefusal(tryLink(endsOf(asConnection(connection)))),
+    [],
+  );
+  const onConnect = useCallback((connection: Connection) => void link(endsOf(connection)), []);
+
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: its shortcuts need it to have the focus.
+    <section
+      ref={wrapper}
+      className="canvas"
+      tabIndex={0}
+      aria-label={t("canvas.canvas")}
+      data-light={light || undefined}
+      onPointerDown={(event) => {
+        if (event.target instanceof Element && event.target.closest(".react-flow__pane")) {
+          wrapper.current?.focus({ preventScroll: true });
+        }
+      }}
+      onDoubleClick={openSearch}
+    >
+      <ReactFlow<FlowNode, FlowEdge>
+        nodes={light ? NO_NODES : (nodes as FlowNode[])}
+        edges={light ? NO_EDGES : (scene.edges as FlowEdge[])}
+        nodeTypes={NODE_TYPES}
+        edgeTypes={EDGE_TYPES}
+        onNodesChange={onNodesChange}
+        onEdgesChange={onEdgesChange}
+        onConnect={onConnect}
+        onConnectEnd={onConnectEnd}
+        onReconnect={(edge, connection) => relink(edge, connection)}
+        onReconnectEnd={(_, edge, __, state) => dropLink(edge, state)}
+        isValidConnection={isValidConnection}
+        onPaneContextMenu={(event) => openMenu(event)}
+        onNodeContextMenu={(event, node) => openMenu(event, node)}
+        onEdgeContextMenu={(event, edge) => openMenu(event, undefined, edge)}
+        onlyRenderVisibleElements={nodes.length > MANY}
+        elevateNodesOnSelect
+        nodesDraggable={!locked}
+        nodesConnectable={!locked}
+        snapToGrid={snap}
+        snapGrid={[GRID, GRID]}
+        minZoom={0.02}
+        maxZoom={3}
+        panOnDrag={[0, 1]}
+        selectionKeyCode="Shift"
+        multiSelectionKeyCode={["Control", "Meta", "Shift"]}
+        selectionMode={SelectionMode.Partial}
+        deleteKeyCode={null}
+        disableKeyboardA11y={locked}
+        zoomOnDoubleClick={false}
+        connectionRadius={28}
+        nodeDragThreshold={2}
+        autoPanOnNodeFocus={false}
+        colorMode="system"
+        proOptions={{ hideAttribution: false }}
+        ariaLabelConfig={{
+          "node.a11yDescription.default": t("canvas.a11y.node"),
+          "node.a11yDescription.keyboardDisabled": t("canvas.a11y.node"),
+        }}
+      >
+        <Background gap={GRID * 2} size={1.2} color="var(--canvas-dot)" />
+      </ReactFlow>
+      {light && <LightLayer scene={scene} nodes={nodes} setPlaces={setPlaces} />}
+      {minimap && scene.nodes.length > 0 && <Minimap scene={scene} nodes={nodes} />}
+    </section>
+  );
+}
+
+// --- what is shown -----------------------------------------------------------------------------
+
+function useScene(): Scene {
+  const tab = useActiveTab();
+  const graph = useWorkspace(activeGraph);
+  const graphId = useWorkspace(activeGraphId);
+  const types = useTypes();
+  const showing = useShowing();
+  const before = useRef<Scene | null>(null);
+  const { workflow, selection, selectedLinks, path } = tab ?? EMPTY;
+  const scene = useMemo(() => {
+    const prefix = path.map((step) => `${step}:`).join("");
+    const parts = { graph, graphId, workflow, types, selection, selectedLinks, showing, prefix };
+    return makeScene(parts, before.current);
+  }, [graph, graphId, workflow, types, selection, selectedLinks, showing, path]);
+  before.current = scene;
+  return scene;
+}
+
+const EMPTY = {
+  workflow: { version: 1, top: activeGraph(), subgraphs: new Map() },
+  selection: new Set<string>(),
+  selectedLinks: new Set<string>(),
+  path: [] as readonly string[],
+};
+
+/** Whether nodes are drawn lightly: zoomed out, or very many at once. */
+function useLight(scene: Scene): boolean {
+  return useStore((state) => {
+    const [x, y, zoom] = state.transform;
+    if (zoom < LIGHT_BELOW) return true;
+    if (zoom >= LIGHT_MANY_BELOW || scene.nodes.length < CROWD) return false;
+    const right = (state.width - x) / zoom;
+    const bottom = (state.height - y) / zoom;
+    let seen = 0;
+    for (const { position, width = 0, height = 0 } of scene.nodes) {
+      const visible =
+        position.x < right &&
+        position.y < bottom &&
+        position.x + width > -x / zoom &&
+        position.y + height > -y / zoom;
+      if (visible) seen += 1;
+    }
+    return seen > CROWD;
+  });
+}
+
+// --- the viewport ------------------------------------------------------------------------------
+
+function useCamera(wrapper: React.RefObject<HTMLElement | null>, scene: Scene): void {
+  const flow = useReactFlow();
+  const latest = useRef(scene);
+  latest.current = scene;
+  useEffect(() => {
+    const middle = () => {
+      const box = wrapper.current?.getBoundingClientRect();
+      return box === undefined
+        ? { x: 0, y: 0 }
+        : { x: box.left + box.width / 2, y: box.top + box.height / 2 };
+    };
+    camera.current = {
+      zoomBy: (factor) => void flow.zoomTo(flow.getZoom() * factor, { duration: 120 }),
+      centre: () => point(flow.screenToFlowPosition(middle())),
+      toCanvas: ([x, y]) => point(flow.screenToFlowPosition({ x, y })),
+      toScreen: ([x, y]) => point(flow.flowToScreenPosition({ x, y })),
+    };
+    return () => {
+      camera.current = null;
+    };
+  }, [flow, wrapper]);
+}
+
+/** Bring into view what the workspace asks for, as soon as the canvas has a size. */
+function useFocus(scene: Scene): void {
+  const flow = useReactFlow();
+  const focus = useWorkspace((state) => state.focus);
+  const sized = useStore((state) => state.width > 0 && state.height > 0);
+  const done = useRef(-1);
+  useEffect(() => {
+    if (!sized || done.current === focus.turn || scene.nodes.length === 0) return;
+    done.current = focus.turn;
+    const wanted = new Set(focus.nodes);
+    const chosen = scene.nodes.filter((node) => wanted.size === 0 || wanted.has(node.id));
+    const bounds = boundsOf(chosen);
+    if (bounds !== null) void flow.fitBounds(bounds, { padding: FIT.padding, duration: 0 }).then(() => {
+      if (flow.getZoom() > FIT.maxZoom) {
+        const centre = { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 };
+        void flow.setCenter(centre.x, centre.y, { zoom: FIT.maxZoom, duration: 0 });
+      }
+    });
+  }, [focus, scene, sized, flow]);
+}
+
+// --- moving and selecting ----------------------------------------------------------------------
+
+type SetPlaces = (places: ReadonlyMap<string, { x: number; y: number }>) => void;
+
+/** React Flow's changes: places stay out of the document while something is dragged. */
+function useNodeChanges(setPlaces: SetPlaces, latest: React.RefObject<readonly FlowNode[]>) {
+  const moving = useRef(new Map<string, { x: number; y: number }>());
+  const frames = useRef(new Map<string, readonly FlowNode[]>());
+  return useCallback(
+    (changes: NodeChange<FlowNode>[]) => {
+      let isDragging = false;
+      let moved = false;
+      const selection: [string, boolean][] = [];
+      for (const change of changes) {
+        if (change.type === "select") selection.push([change.id, change.selected]);
+        if (change.type !== "position" || change.position === undefined) continue;
+        moved = true;
+        isDragging ||= change.dragging === true;
+        moving.current.set(change.id, change.position);
+        moveContents(change.id, change.position, latest.current, frames.current, moving.current);
+      }
+      const ended = changes.some((one) => one.type === "position" && one.dragging !== true);
+      if (isDragging) setPlaces(new Map(moving.current));
+      else if (moved || (ended && moving.current.size > 0)) {
+        commitPlaces(moving.current);
+        moving.current = new Map();
+        frames.current.clear();
+        setPlaces(NO_PLACES);
+      }
+      if (selection.length > 0) selectAlso(selection);
+    },
+    [setPlaces, latest],
+  );
+}
+
+/** What a frame held when its drag began moves with it. */
+function moveContents(
+  id: string,
+  position: { x: number; y: number },
+  nodes: readonly FlowNode[],
+  frames: Map<string, readonly FlowNode[]>,
+  moving: Map<string, { x: number; y: number }>,
+): void {
+  const graph = activeGraph();
+  const group = graph.groups.get(id);
+  if (group === undefined) return;
+  const frame = nodes.find((node) => node.id === id);
+  if (frame === undefined) return;
+  const held = frames.get(id) ?? nodes.filter((node) => !node.selected && inside(frame, node));
+  frames.set(id, held);
+  const [left, top] = group.bounds;
+  for (const node of held) {
+    moving.set(node.id, {
+      x: node.position.x + position.x - left,
+      y: node.position.y + position.y - top,
+    });
+  }
+}
+
+export function commitPlaces(places: ReadonlyMap<string, { x: number; y: number }>): void {
+  const graph = activeGraph();
+  const graphId = activeGraphId();
+  const { snap } = useView.getState();
+  const at = ({ x, y }: { x: number; y: number }): Point =>
+    snap ? snapped([x, y], GRID) : [Math.round(x), Math.round(y)];
+  const nodes = [...places].filter(([id]) => graph.nodes.has(id));
+  const groups = [...places].filter(([id]) => graph.groups.has(id));
+  const extra = { ...graph.extra };
+  const edges = [...places].filter(([id]) => id === GRAPH_INPUT || id === GRAPH_OUTPUT);
+  for (const [id, place] of edges) {
+    const name = id === GRAPH_INPUT ? "inputNode" : "outputNode";
+    extra[name] = { id: Number(id), bounding: [...at(place), 160, 80] };
+  }
+  useWorkspace.getState().apply(
+    [
+      { kind: "move", graph: graphId, to: Object.fromEntries(nodes.map(([id, p]) => [id, at(p)])) },
+      ...groups.map(([id, place]) => {
+        const [, , width, height] = graph.groups.get(id)?.bounds ?? [0, 0, 0, 0];
+        const bounds = [...at(place), width, height] as const;
+        return { kind: "edit-group", graph: graphId, group: id, fields: { bounds } } as const;
+      }),
+      ...(edges.length === 0 ? [] : [{ kind: "set-extra", graph: graphId, extra } as const]),
+    ],
+    { group: `move ${[...places.keys()].join()}` },
+  );
+}
+
+function selectAlso(changes: readonly (readonly [string, boolean])[]): void {
+  const tab = activeTab();
+  if (tab === undefined) return;
+  const chosen = new Set(tab.selection);
+  for (const [id, selected] of changes) {
+    if (selected) chosen.add(id);
+    else chosen.delete(id);
+  }
+  const { select } = useWorkspace.getState();
+  select(chosen, chosen.size === 0 ? tab.selectedLinks : []);
+}
+
+// --- links -------------------------------------------------------------------------------------
+
+function asConnection(one: Connection | FlowEdge): Connection {
+  return { ...one, sourceHandle: one.sourceHandle ?? null, targetHandle: one.targetHandle ?? null };
+}
+
+function onConnectEnd(event: globalThis.MouseEvent | TouchEvent, state: FinalConnectionState): void {
+  if (state.isValid || state.fromHandle === null || state.fromNode === null) return;
+  if (state.toHandle !== null && state.toNode !== null) {
+    const outward = state.fromHandle.type === "source";
+    const [source, target] = outward
+      ? [state.fromHandle, state.toHandle]
+      : [state.toHandle, state.fromHandle];
+    if (source.type === target.type) return;
+    link({
+      from: { node: source.nodeId, place: Number(source.id ?? 0) },
+      to: { node: target.nodeId, name: target.id ?? "" },
+    });
+    return;
+  }
+  const screen = screenPoint(event);
+  const end = looseEnd(state.fromHandle);
+  const at = camera.current?.toCanvas(screen);
+  if (end === null || at === undefined) return;
+  show({ search: { at, screen, link: end, replaces: null } });
+}
+
+function looseEnd(handle: { nodeId: string; id?: string | null; type: string }): LooseEnd | null {
+  const output = handle.type === "source";
+  const node = document.querySelector(
+    `.react-flow__handle[data-nodeid="${CSS.escape(handle.nodeId)}"][data-handleid="${CSS.escape(handle.id ?? "")}"]`,
+  );
+  const type = node?.getAttribute("data-type") ?? "*";
+  return output
+    ? { from: { node: handle.nodeId, place: Number(handle.id ?? 0) }, type }
+    : { to: { node: handle.nodeId, name: handle.id ?? "" }, type };
+}
+
+/** A link's end was dragged to another socket. */
+function relink(edge: FlowEdge, connection: Connection): void {
+  const ends = endsOf(connection);
+  const change = tryLink(ends);
+  if (isRefusal(change)) {
+    link(ends);
+    return;
+  }
+  const { apply } = useWorkspace.getState();
+  apply([{ kind: "remove", graph: activeGraphId(), links: [edge.id] }]);
+  const again = tryLink(ends);
+  if (!isRefusal(again)) apply(again);
+}
+
+/** A link's end was dropped in the open: the link is gone. */
+function dropLink(edge: FlowEdge, state: FinalConnectionState): void {
+  if (state.isValid || state.toHandle !== null) return;
+  useWorkspace.getState().apply({ kind: "remove", graph: activeGraphId(), links: [edge.id] });
+}
+
+// --- search and menus --------------------------------------------------------------------------
+
+function openSearch(event: MouseEvent): void {
+  const pane = event.target instanceof Element && event.target.closest(".react-flow__pane, .light-layer");
+  const screen: Point = [event.clientX, event.clientY];
+  const at = camera.current?.toCanvas(screen);
+  if (!pane || at === undefined) return;
+  show({ search: { at, screen, link: null, replaces: null } });
+}
+
+function openMenu(event: MouseEvent | globalThis.MouseEvent, node?: FlowNode, edge?: FlowEdge): void {
+  event.preventDefault();
+  const screen: Point = [event.clientX, event.clientY];
+  const at = camera.current?.toCanvas(screen) ?? [0, 0];
+  if (node === undefined && edge === undefined) {
+    show({ menu: { target: { kind: "canvas", at }, screen } });
+  } else if (edge !== undefined) {
+    show({ menu: { target: { kind: "link", id: edge.id, at }, screen } });
+  } else if (node !== undefined && node.type !== "boundary") {
+    const tab = activeTab();
+    if (!tab?.selection.has(node.id)) useWorkspace.getState().select([node.id]);
+    const kind = node.type === "group-frame" ? "group" : "node";
+    show({ menu: { target: { kind, id: node.id }, screen } });
+  }
+}
+
+function screenPoint(event: globalThis.MouseEvent | TouchEvent): Point {
+  const touch = "changedTouches" in event ? event.changedTouches[0] : event;
+  return [touch?.clientX ?? 0, touch?.clientY ?? 0];
+}
+
+function point({ x, y }: { x: number; y: number }): Point {
+  return [x, y];
+}

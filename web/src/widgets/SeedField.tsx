@@ -1,0 +1,79 @@
+/** A seed, and what happens to it after a run; -1 draws one for each run. */
+
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { evaluate } from "../model/arithmetic";
+import { CONTROLS, DRAW_SEED, LARGEST_DRAWN, plain } from "../model/seeds";
+import type { WidgetInfo } from "../model/shape";
+import { graphOf } from "../model/document";
+import { activeTab, useWorkspace } from "../state/workspace";
+import type { FieldProps } from "./Widget";
+
+type SeedWidget = Extract<WidgetInfo, { kind: "int" | "float" | "seed" }>;
+
+export function SeedField({ graph, node, name, label, value, set }: FieldProps<SeedWidget>) {
+  const { t } = useTranslation();
+  const [draft, setDraft] = useState<string | null>(null);
+  const apply = useWorkspace((state) => state.apply);
+  const afterRun = useWorkspace(
+    (state) => {
+      const tab = activeTab(state);
+      return tab && graphOf(tab.workflow, graph).nodes.get(node)?.afterRun;
+    },
+  );
+  const control = value === DRAW_SEED ? "fixed" : (afterRun?.[name] ?? "fixed");
+  const commit = (text: string) => {
+    setDraft(null);
+    const digits = text.normalize("NFKC").trim();
+    const whole = /^-?\d+$/.test(digits) ? plain(BigInt(digits)) : evaluate(digits);
+    if (whole === null) return;
+    set(typeof whole === "number" ? Math.max(DRAW_SEED, Math.round(whole)) : whole, { once: true });
+  };
+  const choose = (mode: string) =>
+    apply({
+      kind: "edit-node",
+      graph,
+      node,
+      fields: { afterRun: { ...afterRun, [name]: mode } },
+    });
+  return (
+    <span className="seed-field nodrag">
+      <input
+        className="field"
+        type="text"
+        inputMode="numeric"
+        aria-label={label}
+        title={value === DRAW_SEED ? t("canvas.seedDrawn") : undefined}
+        value={draft ?? String(value ?? "")}
+        onChange={(event) => setDraft(event.target.value)}
+        onBlur={(event) => draft !== null && commit(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.nativeEvent.isComposing) return;
+          if (event.key === "Enter") commit(event.currentTarget.value);
+          if (event.key === "Escape") setDraft(null);
+        }}
+      />
+      <button
+        type="button"
+        className="seed-dice"
+        aria-label={t("canvas.seedNew")}
+        title={t("canvas.seedNew")}
+        onClick={() => set(Math.floor(Math.random() * LARGEST_DRAWN), { once: true })}
+      >
+        ⚄
+      </button>
+      <select
+        aria-label={t("canvas.seedAfter")}
+        title={t("canvas.seedAfter")}
+        value={control}
+        onChange={(event) => choose(event.target.value)}
+      >
+        {[...new Set([...CONTROLS, control])].map((mode) => (
+          <option key={mode} value={mode}>
+            {t(`canvas.seed.${mode}`, { defaultValue: mode })}
+          </option>
+        ))}
+      </select>
+    </span>
+  );
+}

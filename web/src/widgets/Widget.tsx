@@ -1,0 +1,114 @@
+/** One widget of a node: the field for its kind, contained so that a broken one harms nothing. */
+
+import { Component, memo, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import type { GraphId, NodeId } from "../model/document";
+import type { Json } from "../model/json";
+import type { WidgetInfo } from "../model/shape";
+import { useWorkspace } from "../state/workspace";
+import { ChoiceField } from "./ChoiceField";
+import { ColorField, isColor } from "./ColorField";
+import { ImageField } from "./ImageField";
+import { JsonField } from "./JsonField";
+import { NumberField } from "./NumberField";
+import { SeedField } from "./SeedField";
+import { SwitchField } from "./SwitchField";
+import { TextField } from "./TextField";
+
+export interface FieldProps<W extends WidgetInfo = WidgetInfo> {
+  readonly graph: GraphId;
+  readonly node: NodeId;
+  readonly name: string;
+  /** What the field is called, for reading aloud. */
+  readonly label: string;
+  readonly widget: W;
+  readonly value: Json | undefined;
+  readonly set: (value: Json, options?: { readonly once?: boolean }) => void;
+}
+
+interface Props {
+  readonly graph: GraphId;
+  readonly node: NodeId;
+  readonly name: string;
+  readonly label: string;
+  readonly widget: WidgetInfo;
+  readonly value: Json | undefined;
+}
+
+export const Widget = memo(function Widget(props: Props) {
+  const { graph, node, name } = props;
+  const apply = useWorkspace((state) => state.apply);
+  const set: FieldProps["set"] = (value, options) =>
+    apply(
+      { kind: "set-value", graph, node, name, value },
+      options?.once ? {} : { group: `value ${graph} ${node} ${name}` },
+    );
+  return (
+    <Contained resetKey={props.value}>
+      <Field {...props} set={set} />
+    </Contained>
+  );
+});
+
+function Field(props: FieldProps) {
+  const { widget } = props;
+  switch (widget.kind) {
+    case "int":
+    case "float":
+      return <NumberField {...props} widget={widget} />;
+    case "seed":
+      return <SeedField {...props} widget={widget} />;
+    case "switch":
+      return <SwitchField {...props} widget={widget} />;
+    case "text":
+      if (isColor(props.value) && !widget.multiline) return <ColorField {...props} />;
+      return <TextField {...props} widget={widget} />;
+    case "prompt":
+      return <TextField {...props} widget={widget} />;
+    case "choice":
+    case "model":
+      return <ChoiceField {...props} widget={widget} />;
+    case "image":
+      return <ImageField {...props} widget={widget} />;
+    default:
+      return widget.kind === "other" && widget.type === "COLOR" ? (
+        <ColorField {...props} />
+      ) : (
+        <JsonField {...props} />
+      );
+  }
+}
+
+interface ContainedProps {
+  readonly resetKey: unknown;
+  readonly children: ReactNode;
+}
+
+/** Shows what went wrong in the place of a widget that throws; tries again with a new value. */
+class Contained extends Component<ContainedProps, { readonly error: Error | null }> {
+  override state: { readonly error: Error | null } = { error: null };
+
+  static getDerivedStateFromError(error: unknown) {
+    return { error: error instanceof Error ? error : new Error(String(error)) };
+  }
+
+  override componentDidUpdate(before: ContainedProps) {
+    if (this.state.error !== null && before.resetKey !== this.props.resetKey) {
+      this.setState({ error: null });
+    }
+  }
+
+  override render() {
+    const { error } = this.state;
+    return error === null ? this.props.children : <Broken message={error.message} />;
+  }
+}
+
+function Broken({ message }: { readonly message: string }) {
+  const { t } = useTranslation();
+  return (
+    <span className="widget-broken" title={message}>
+      {t("canvas.widgetBroken", { message })}
+    </span>
+  );
+}
