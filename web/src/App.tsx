@@ -3,24 +3,25 @@
 import "./app.css";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
-import { errorText } from "./api/http";
 import { Canvas } from "./canvas/Canvas";
+import { ContextMenu } from "./canvas/ContextMenu";
 import { startClipboard } from "./canvas/clipboard";
 import { openSearch } from "./canvas/commands";
-import { ContextMenu } from "./canvas/ContextMenu";
 import { Breadcrumb, EmptyHint, Notice, Tools } from "./canvas/Overlay";
-import { say } from "./canvas/view";
 import { WiringList } from "./canvas/WiringList";
 import { allCommands } from "./commands/all";
 import { callByKey } from "./commands/keys";
-import { language } from "./i18n";
 import { Outline } from "./outline/Outline";
+import { ConnectionNotice, LeftPanels, Overlays, run as runHere, SidePanel } from "./panels";
+import { Icon } from "./panels/Icon";
+import { attempt } from "./panels/notices/notices";
+import { usePanels } from "./panels/open";
 import { AddNode } from "./search/AddNode";
-import { cancelActive, runActive } from "./state/run";
+import { cancelActive } from "./state/run";
 import { useRun, useServer } from "./state/server";
-import { MaskEditor } from "./widgets/MaskEditor";
 import { SavingDialogs } from "./tabs/SavingDialogs";
 import { TabBar } from "./tabs/TabBar";
+import { MaskEditor } from "./widgets/MaskEditor";
 
 export function App() {
   useKeys();
@@ -33,7 +34,9 @@ export function App() {
         <TabBar />
         <RunButtons />
       </header>
+      <ConnectionNotice />
       <div className="app-body">
+        <LeftPanels />
         <main className="app-main" aria-label={t("app.main")}>
           <Canvas />
           <Breadcrumb />
@@ -42,7 +45,9 @@ export function App() {
           <Outline />
           <Notice />
         </main>
+        <SidePanel />
       </div>
+      <Overlays />
       <AddNode />
       <ContextMenu />
       <WiringList />
@@ -58,7 +63,7 @@ function RunButtons() {
   const busy = run?.status === "running" || run?.status === "queued";
   const count = useServer((state) => state.queue.running.length + state.queue.queued.length);
   const away = useServer((state) => state.connection === "lost");
-  const tell = (error: unknown) => say(errorText(error, language()));
+  const side = usePanels((state) => state.side);
   return (
     <div className="top-actions">
       {count > 0 && (
@@ -67,7 +72,7 @@ function RunButtons() {
         </span>
       )}
       {busy && (
-        <button type="button" className="button" onClick={() => cancelActive().catch(tell)}>
+        <button type="button" className="button" onClick={() => void attempt(cancelActive())}>
           {t("app.stop")}
         </button>
       )}
@@ -76,9 +81,19 @@ function RunButtons() {
         className="button primary"
         disabled={away}
         title={t("app.runTitle")}
-        onClick={() => runActive().catch(tell)}
+        onClick={() => void runHere()}
       >
-        ▶ {t("app.run")}
+        <Icon name="play" /> {t("app.run")}
+      </button>
+      <button
+        type="button"
+        className="button quiet icon"
+        aria-pressed={side}
+        aria-label={t("commands.settings")}
+        title={t("commands.settings")}
+        onClick={() => usePanels.getState().toggleSide()}
+      >
+        <Icon name="panel" />
       </button>
     </div>
   );

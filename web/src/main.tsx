@@ -1,25 +1,38 @@
 import "./theme/theme.css";
 import i18next from "i18next";
-import { StrictMode } from "react";
+import { lazy, StrictMode, Suspense } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { startI18n } from "./i18n";
+import { showMotion } from "./panels/preferences/preferences";
 import { startDrafts } from "./state/drafts";
 import { openFirst } from "./state/opening";
 import { startSession } from "./state/session";
 import { startTheme } from "./theme/theme";
 
+const PanelPage = lazy(() => import("./panels/phone/PanelPage"));
+
 async function start(root: HTMLElement): Promise<void> {
   startTheme();
+  showMotion();
   await startI18n();
+  const alone = location.pathname === "/panel";
   createRoot(root).render(
     <StrictMode>
-      <App />
+      {alone ? (
+        <Suspense>
+          <PanelPage />
+        </Suspense>
+      ) : (
+        <App />
+      )}
     </StrictMode>,
   );
   const session = startSession();
-  await openFirst(i18next.t("tabs.untitled"));
-  startDrafts();
+  if (!alone) {
+    await openFirst(i18next.t("tabs.untitled"));
+    startDrafts();
+  }
   await session;
 }
 

@@ -97,10 +97,10 @@ function Flow() {
   const onConnect = useCallback((connection: Connection) => void link(endsOf(connection)), []);
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: its shortcuts need it to have the focus.
     <section
       ref={wrapper}
       className="canvas"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: its shortcuts need it to have the focus.
       tabIndex={0}
       aria-label={t("canvas.canvas")}
       data-light={light || undefined}
@@ -243,12 +243,13 @@ function useFocus(scene: Scene): void {
     const wanted = new Set(focus.nodes);
     const chosen = scene.nodes.filter((node) => wanted.size === 0 || wanted.has(node.id));
     const bounds = boundsOf(chosen);
-    if (bounds !== null) void flow.fitBounds(bounds, { padding: FIT.padding, duration: 0 }).then(() => {
-      if (flow.getZoom() > FIT.maxZoom) {
-        const centre = { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 };
-        void flow.setCenter(centre.x, centre.y, { zoom: FIT.maxZoom, duration: 0 });
-      }
-    });
+    if (bounds !== null)
+      void flow.fitBounds(bounds, { padding: FIT.padding, duration: 0 }).then(() => {
+        if (flow.getZoom() > FIT.maxZoom) {
+          const centre = { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 };
+          void flow.setCenter(centre.x, centre.y, { zoom: FIT.maxZoom, duration: 0 });
+        }
+      });
   }, [focus, scene, sized, flow]);
 }
 
@@ -357,7 +358,10 @@ function asConnection(one: Connection | FlowEdge): Connection {
   return { ...one, sourceHandle: one.sourceHandle ?? null, targetHandle: one.targetHandle ?? null };
 }
 
-function onConnectEnd(event: globalThis.MouseEvent | TouchEvent, state: FinalConnectionState): void {
+function onConnectEnd(
+  event: globalThis.MouseEvent | TouchEvent,
+  state: FinalConnectionState,
+): void {
   if (state.isValid || state.fromHandle === null || state.fromNode === null) return;
   if (state.toHandle !== null && state.toNode !== null) {
     const outward = state.fromHandle.type === "source";
@@ -412,14 +416,19 @@ function dropLink(edge: FlowEdge, state: FinalConnectionState): void {
 // --- search and menus --------------------------------------------------------------------------
 
 function openSearch(event: MouseEvent): void {
-  const pane = event.target instanceof Element && event.target.closest(".react-flow__pane, .light-layer");
+  const pane =
+    event.target instanceof Element && event.target.closest(".react-flow__pane, .light-layer");
   const screen: Point = [event.clientX, event.clientY];
   const at = camera.current?.toCanvas(screen);
   if (!pane || at === undefined) return;
   show({ search: { at, screen, link: null, replaces: null } });
 }
 
-function openMenu(event: MouseEvent | globalThis.MouseEvent, node?: FlowNode, edge?: FlowEdge): void {
+function openMenu(
+  event: MouseEvent | globalThis.MouseEvent,
+  node?: FlowNode,
+  edge?: FlowEdge,
+): void {
   event.preventDefault();
   const screen: Point = [event.clientX, event.clientY];
   const at = camera.current?.toCanvas(screen) ?? [0, 0];

@@ -5,10 +5,10 @@ import { useTranslation } from "react-i18next";
 import { allCommands } from "../commands/all";
 import { type Command, isEnabled } from "../commands/command";
 import { shortcutsOf, shortcutText } from "../commands/keys";
+import { GRAPH_INPUT, linksInto, TOP } from "../model/document";
 import { showAsInput } from "../model/edits";
 import { inputValue } from "../model/shape";
 import { demoteInput, promoteInput } from "../model/subgraphs";
-import { GRAPH_INPUT, linksInto, TOP } from "../model/document";
 import { shapeAt } from "../nodes/shapes";
 import { isPinned, togglePin } from "../panels/eight/pins";
 import { runActive } from "../state/run";
@@ -20,7 +20,14 @@ const NODE = ["node.rename", "node.mute", "node.bypass", "node.collapse", "node.
 const EDIT = ["edit.copy", "edit.duplicate", "edit.duplicateLinked", "edit.delete"];
 const GRAPH = ["graph.group", "graph.subgraph", "graph.enter", "graph.unpack", "graph.arrange"];
 const CANVAS = ["edit.paste", "edit.pasteLinked", "edit.selectAll"];
-const VIEW = ["view.fit", "graph.arrange", "view.snap", "view.minimap", "view.lock", "view.outline"];
+const VIEW = [
+  "view.fit",
+  "graph.arrange",
+  "view.snap",
+  "view.minimap",
+  "view.lock",
+  "view.outline",
+];
 const COLORS = ["#35506b", "#3f5f4a", "#6b4a35", "#5a3f66", "#6b3540", "#5f5a35"];
 
 export function ContextMenu() {

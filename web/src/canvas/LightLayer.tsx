@@ -84,7 +84,7 @@ export function LightLayer({ scene, nodes, setPlaces }: Props) {
   useEffect(() => request.current());
 
   useDrag(canvas, nodes, setPlaces);
-  return <canvas ref={canvas} className="light-layer" aria-hidden="true" />;
+  return <canvas ref={canvas} className="light-layer" role="presentation" />;
 }
 
 /** Pointers that begin on a node move or select it; all others are left to the pane below. */
@@ -184,4 +184,3 @@ function select(id: string, also: boolean): void {
   if (also && chosen.has(id)) next.delete(id);
   useWorkspace.getState().select(next);
 }
-

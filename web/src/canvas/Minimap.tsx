@@ -23,7 +23,11 @@ export function Minimap({ scene, nodes }: Props) {
   const flow = useReactFlow();
   const theme = useStore(() => document.documentElement.dataset["theme"]);
   const area = boundsOf(nodes) ?? { x: 0, y: 0, width: 1, height: 1 };
-  const scale = Math.min((WIDTH - MARGIN * 2) / area.width, (HEIGHT - MARGIN * 2) / area.height, 0.2);
+  const scale = Math.min(
+    (WIDTH - MARGIN * 2) / area.width,
+    (HEIGHT - MARGIN * 2) / area.height,
+    0.2,
+  );
   const left = (WIDTH - area.width * scale) / 2 - area.x * scale;
   const top = (HEIGHT - area.height * scale) / 2 - area.y * scale;
 
@@ -37,7 +41,8 @@ export function Minimap({ scene, nodes }: Props) {
     for (const node of nodes) {
       const shape = scene.shapes.get(node.id);
       const type = shape?.outputs[0]?.type;
-      const look = type === undefined ? plain : style.getPropertyValue(socketLook(type).color.slice(4, -1));
+      const look =
+        type === undefined ? plain : style.getPropertyValue(socketLook(type).color.slice(4, -1));
       context.globalAlpha = node.type === "group-frame" ? 0.25 : 0.8;
       context.fillStyle = node.selected ? style.getPropertyValue("--accent") : look;
       context.fillRect(
@@ -57,15 +62,22 @@ export function Minimap({ scene, nodes }: Props) {
     void flow.setCenter(x, y, { zoom: store.getState().transform[2], duration: 0 });
   };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the keyboard moves about by the outline.
     <div className="minimap" title={t("canvas.minimap")} onPointerDown={go} onPointerMove={go}>
-      <canvas ref={canvas} width={WIDTH} height={HEIGHT} aria-hidden="true" />
+      <canvas ref={canvas} width={WIDTH} height={HEIGHT} role="presentation" />
       <Seen scale={scale} left={left} top={top} />
     </div>
   );
 }
 
-function Seen({ scale, left, top }: { readonly scale: number; readonly left: number; readonly top: number }) {
+function Seen({
+  scale,
+  left,
+  top,
+}: {
+  readonly scale: number;
+  readonly left: number;
+  readonly top: number;
+}) {
   const [x, y, zoom] = useStore((state) => state.transform);
   const width = useStore((state) => state.width);
   const height = useStore((state) => state.height);

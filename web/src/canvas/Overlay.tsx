@@ -6,6 +6,7 @@ import { useStore } from "zustand";
 import { allCommands } from "../commands/all";
 import { shortcutsOf, shortcutText } from "../commands/keys";
 import { graphOf, TOP } from "../model/document";
+import { Icon } from "../panels/Icon";
 import { useActiveTab, useWorkspace } from "../state/workspace";
 import { useView } from "./view";
 
@@ -41,14 +42,14 @@ export function Breadcrumb() {
 }
 
 const TOOLS = [
-  ["node.add", "＋"],
-  ["view.fit", "⛶"],
-  ["view.zoomIn", "⊕"],
-  ["view.zoomOut", "⊖"],
-  ["view.snap", "⌗"],
-  ["view.lock", "🔒︎"],
-  ["view.minimap", "▣"],
-  ["view.outline", "☰"],
+  ["node.add", "plus"],
+  ["view.fit", "fit"],
+  ["view.zoomIn", "zoomIn"],
+  ["view.zoomOut", "zoomOut"],
+  ["view.snap", "grid"],
+  ["view.lock", "lock"],
+  ["view.minimap", "map"],
+  ["view.outline", "outline"],
 ] as const;
 
 export function Tools() {
@@ -62,7 +63,7 @@ export function Tools() {
   };
   return (
     <div className="tools floating" role="toolbar" aria-label={t("canvas.tools")}>
-      {TOOLS.map(([id, sign]) => {
+      {TOOLS.map(([id, icon]) => {
         const command = allCommands.find((one) => one.id === id);
         if (command === undefined) return null;
         const [key] = shortcutsOf(command);
@@ -77,7 +78,7 @@ export function Tools() {
             aria-pressed={pressed[id]}
             onClick={() => void command.run()}
           >
-            {sign}
+            <Icon name={icon} />
           </button>
         );
       })}

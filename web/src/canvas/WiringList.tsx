@@ -10,7 +10,7 @@ import { accepts } from "../model/sockets";
 import { shapeAt } from "../nodes/shapes";
 import { inputLabel, type Language, nodeTitle, useLanguage } from "../nodes/texts";
 import { activeGraph, activeGraphId, activeTab, useWorkspace } from "../state/workspace";
-import { link, type Ends } from "./linking";
+import { type Ends, link } from "./linking";
 import { camera, type LooseEnd, show, useView } from "./view";
 
 export function WiringList() {
@@ -104,7 +104,11 @@ function List({ end }: { readonly end: LooseEnd }) {
   );
 }
 
-function offersFor(end: LooseEnd, language: Language, workflow: Workflow | undefined): readonly Offer[] {
+function offersFor(
+  end: LooseEnd,
+  language: Language,
+  workflow: Workflow | undefined,
+): readonly Offer[] {
   const graph = activeGraph();
   const own = "from" in end ? end.from.node : end.to.node;
   const nodes = [...graph.nodes.values()].filter((node) => {

@@ -2,13 +2,7 @@
 
 import { type Change, frameAround } from "../model/changes";
 import { copied, pasted } from "../model/clipboard";
-import {
-  freshId,
-  type GraphNode,
-  makeNode,
-  type NodeId,
-  type Point,
-} from "../model/document";
+import { freshId, type GraphNode, makeNode, type NodeId, type Point } from "../model/document";
 import {
   type Alignment,
   aligned,
@@ -73,11 +67,15 @@ function linkTo(id: NodeId, end: LooseEnd): void {
   const shape = shapeAt(state(), id);
   if (shape === undefined) return;
   if ("from" in end) {
-    const inputs = [...shape.sockets, ...shape.widgets].filter((one) => accepts(one.type, end.type));
+    const inputs = [...shape.sockets, ...shape.widgets].filter((one) =>
+      accepts(one.type, end.type),
+    );
     const best = inputs.find((one) => one.type === end.type) ?? inputs[0];
     if (best !== undefined) link({ from: end.from, to: { node: id, name: best.name } });
   } else {
-    const fits = shape.outputs.map((one, place) => ({ one, place })).filter(({ one }) => accepts(end.type, one.type));
+    const fits = shape.outputs
+      .map((one, place) => ({ one, place }))
+      .filter(({ one }) => accepts(end.type, one.type));
     const best = fits.find(({ one }) => one.type === end.type) ?? fits[0];
     if (best !== undefined) link({ from: { node: id, place: best.place }, to: end.to });
   }
@@ -193,7 +191,9 @@ export function groupSelected(title: string): void {
   });
   const [cx, cy] = camera.current?.centre() ?? [0, 0];
   const [x, y, width, height] =
-    bounds.length === 0 ? ([cx - 200, cy - 150, 400, 300] as const) : frameAround(bounds, FRAME_MARGIN);
+    bounds.length === 0
+      ? ([cx - 200, cy - 150, 400, 300] as const)
+      : frameAround(bounds, FRAME_MARGIN);
   const frame = [x, y - FRAME_TITLE, width, height + FRAME_TITLE] as const;
   const id = `group-${newUuid()}`;
   const group = { id, title, bounds: frame, color: null, extra: {} };
@@ -235,7 +235,9 @@ export async function arrange(): Promise<void> {
   const graph = activeGraph();
   const graphId = activeGraphId();
   const chosen = selectedNodes();
-  const nodes = (chosen.length > 1 ? chosen : [...graph.nodes.values()]).filter((node) => !isPinned(node));
+  const nodes = (chosen.length > 1 ? chosen : [...graph.nodes.values()]).filter(
+    (node) => !isPinned(node),
+  );
   if (nodes.length === 0) return;
   const to = await layout(
     graph,

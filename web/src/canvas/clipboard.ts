@@ -1,10 +1,10 @@
 /** Copy, cut and paste by the browser's own events, so that it works between windows. */
 
-import { isCopied } from "../model/clipboard";
+import i18next from "i18next";
 import { isTyping } from "../commands/keys";
+import { isCopied } from "../model/clipboard";
 import { copySelected, pasteText, removeSelected } from "./actions";
 import { say } from "./view";
-import i18next from "i18next";
 
 /** Listen to the page's clipboard; the returned function ends it. */
 export function startClipboard(): () => void {

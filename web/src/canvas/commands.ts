@@ -12,12 +12,28 @@ const state = () => useWorkspace.getState();
 const selected = () => actions.selectedNodes().length > 0;
 const several = () => actions.selectedNodes().length > 1;
 
-const ALIGNMENTS: readonly Alignment[] = ["left", "center", "right", "top", "middle", "bottom", "columns", "rows"];
+const ALIGNMENTS: readonly Alignment[] = [
+  "left",
+  "center",
+  "right",
+  "top",
+  "middle",
+  "bottom",
+  "columns",
+  "rows",
+];
 
 export function openSearch(): void {
   const at = camera.current?.centre() ?? [0, 0];
   const [x, y] = camera.current?.toScreen(at) ?? [300, 200];
-  show({ search: { at: [at[0] - 130, at[1] - 60], screen: [x - 180, y - 160], link: null, replaces: null } });
+  show({
+    search: {
+      at: [at[0] - 130, at[1] - 60],
+      screen: [x - 180, y - 160],
+      link: null,
+      replaces: null,
+    },
+  });
 }
 
 export const canvasCommands: readonly Command[] = [
@@ -51,7 +67,12 @@ export const canvasCommands: readonly Command[] = [
     enabled: selected,
     run: () => void document.execCommand("cut"),
   },
-  { id: "edit.paste", label: "canvas.command.paste", category: "edit", run: () => pasteFromMenu(false) },
+  {
+    id: "edit.paste",
+    label: "canvas.command.paste",
+    category: "edit",
+    run: () => pasteFromMenu(false),
+  },
   {
     id: "edit.pasteLinked",
     label: "canvas.command.pasteLinked",
@@ -226,8 +247,20 @@ export const canvasCommands: readonly Command[] = [
     shortcut: "Mod+-",
     run: () => camera.current?.zoomBy(0.8),
   },
-  { id: "view.minimap", label: "canvas.command.minimap", category: "view", shortcut: "M", run: () => toggle("minimap") },
-  { id: "view.snap", label: "canvas.command.snap", category: "view", shortcut: "S", run: () => toggle("snap") },
+  {
+    id: "view.minimap",
+    label: "canvas.command.minimap",
+    category: "view",
+    shortcut: "M",
+    run: () => toggle("minimap"),
+  },
+  {
+    id: "view.snap",
+    label: "canvas.command.snap",
+    category: "view",
+    shortcut: "S",
+    run: () => toggle("snap"),
+  },
   { id: "view.lock", label: "canvas.command.lock", category: "view", run: () => toggle("locked") },
   {
     id: "view.outline",

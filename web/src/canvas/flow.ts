@@ -112,8 +112,16 @@ export function flowGroup(group: Group, selected: boolean): FlowNode {
 export function boundaryNodes(subgraph: Subgraph, extent: readonly [Point, Point]): FlowNode[] {
   const [[left, top], [right]] = extent;
   return [
-    boundaryNode(GRAPH_INPUT, subgraph, savedPlace(subgraph.graph, "inputNode") ?? [left - BOUNDARY_WIDTH - 100, top]),
-    boundaryNode(GRAPH_OUTPUT, subgraph, savedPlace(subgraph.graph, "outputNode") ?? [right + 100, top]),
+    boundaryNode(
+      GRAPH_INPUT,
+      subgraph,
+      savedPlace(subgraph.graph, "inputNode") ?? [left - BOUNDARY_WIDTH - 100, top],
+    ),
+    boundaryNode(
+      GRAPH_OUTPUT,
+      subgraph,
+      savedPlace(subgraph.graph, "outputNode") ?? [right + 100, top],
+    ),
   ];
 }
 
@@ -158,10 +166,17 @@ function savedPlace(graph: Graph, name: string): Point | null {
 
 const madeEdges = new WeakMap<Link, { readonly key: string; readonly flow: FlowEdge }>();
 
-export function flowEdge(link: Link, graph: Graph, subgraph: Subgraph | undefined, selected: boolean): FlowEdge | null {
+export function flowEdge(
+  link: Link,
+  graph: Graph,
+  subgraph: Subgraph | undefined,
+  selected: boolean,
+): FlowEdge | null {
   const target = graph.nodes.get(link.to);
   const name =
-    link.to === GRAPH_OUTPUT ? subgraph?.outputs[link.toSlot]?.name : target?.inputs[link.toSlot]?.name;
+    link.to === GRAPH_OUTPUT
+      ? subgraph?.outputs[link.toSlot]?.name
+      : target?.inputs[link.toSlot]?.name;
   if (name === undefined) return null;
   if (link.from !== GRAPH_INPUT && !graph.nodes.has(link.from)) return null;
   const key = `${name} ${selected}`;

@@ -1,10 +1,10 @@
 /** Links drawn by hand or chosen from the list: checked, applied, or refused with the reason. */
 
-import i18next from "i18next";
 import type { Connection } from "@xyflow/react";
-import { connect, type Input, type Output, type Refusal } from "../model/edits";
-import type { Change } from "../model/changes";
+import i18next from "i18next";
 import { language } from "../i18n";
+import type { Change } from "../model/changes";
+import { connect, type Input, type Output, type Refusal } from "../model/edits";
 import { typeTitle } from "../nodes/texts";
 import { useServer } from "../state/server";
 import { activeGraphId, activeTab, useWorkspace } from "../state/workspace";
@@ -15,7 +15,9 @@ export interface Ends {
   readonly to: Input;
 }
 
-export function endsOf(connection: Pick<Connection, "source" | "sourceHandle" | "target" | "targetHandle">): Ends {
+export function endsOf(
+  connection: Pick<Connection, "source" | "sourceHandle" | "target" | "targetHandle">,
+): Ends {
   return {
     from: { node: connection.source, place: Number(connection.sourceHandle ?? 0) },
     to: { node: connection.target, name: connection.targetHandle ?? "" },
@@ -44,7 +46,9 @@ export function refusalText(refusal: Refusal): string {
   const { offered, wanted } = refusal;
   const between = converter(offered, wanted);
   const text = i18next.t("canvas.refused.types", { offered, wanted });
-  return between === null ? text : `${text} ${i18next.t("canvas.refused.between", { title: between })}`;
+  return between === null
+    ? text
+    : `${text} ${i18next.t("canvas.refused.between", { title: between })}`;
 }
 
 /** The title of the simplest node that makes one type of another. */
@@ -55,7 +59,9 @@ function converter(offered: string, wanted: string): string | null {
       info.inputs.some((input) => input.widget === null && input.type === offered) &&
       info.outputs.some((output) => output.type === wanted && output.type !== "*"),
   );
-  candidates.sort((a, b) => sockets(a.inputs) - sockets(b.inputs) || Number(b.built_in) - Number(a.built_in));
+  candidates.sort(
+    (a, b) => sockets(a.inputs) - sockets(b.inputs) || Number(b.built_in) - Number(a.built_in),
+  );
   const [best] = candidates;
   return best === undefined ? null : typeTitle(best, language());
 }
@@ -63,4 +69,3 @@ function converter(offered: string, wanted: string): string | null {
 function sockets(inputs: readonly { readonly widget: unknown }[]): number {
   return inputs.filter((input) => input.widget === null).length;
 }
-

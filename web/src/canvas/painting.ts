@@ -1,8 +1,8 @@
 /** Light drawing of a scene on a canvas element: for zoomed-out views and the minimap. */
 
 import { socketLook } from "../model/sockets";
-import type { Scene } from "./scene";
 import type { FlowNode } from "./flow";
+import type { Scene } from "./scene";
 
 export interface Camera2d {
   readonly x: number;
@@ -81,10 +81,12 @@ export function paint(
       node.position.x + (node.width ?? 0) > left &&
       node.position.y + (node.height ?? 0) > top,
   );
-  for (const node of seen) if (node.type === "group-frame") paintGroup(context, node, scene, palette);
+  for (const node of seen)
+    if (node.type === "group-frame") paintGroup(context, node, scene, palette);
   paintWires(context, scene, nodes, palette, [left, top, right, bottom], camera.zoom);
   for (const node of seen) {
-    if (node.type !== "group-frame") paintNode(context, node, scene, palette, status(node.id), camera.zoom);
+    if (node.type !== "group-frame")
+      paintNode(context, node, scene, palette, status(node.id), camera.zoom);
   }
   if (camera.zoom >= LABELS_FROM && seen.length <= MOST_LABELS) {
     context.fillStyle = palette.text;
@@ -92,13 +94,23 @@ export function paint(
     context.textBaseline = "middle";
     for (const node of seen) {
       if (node.type !== "group-frame") {
-        context.fillText(titles(node.id), node.position.x + 10, node.position.y + 17, (node.width ?? 0) - 20);
+        context.fillText(
+          titles(node.id),
+          node.position.x + 10,
+          node.position.y + 17,
+          (node.width ?? 0) - 20,
+        );
       }
     }
   }
 }
 
-function paintGroup(context: CanvasRenderingContext2D, node: FlowNode, scene: Scene, palette: Palette): void {
+function paintGroup(
+  context: CanvasRenderingContext2D,
+  node: FlowNode,
+  scene: Scene,
+  palette: Palette,
+): void {
   context.globalAlpha = 0.5;
   context.fillStyle = scene.graph.groups.get(node.id)?.color || palette.group;
   context.fillRect(node.position.x, node.position.y, node.width ?? 0, node.height ?? 0);
@@ -183,7 +195,8 @@ export function nodeAt(nodes: readonly FlowNode[], x: number, y: number): FlowNo
     const node = nodes[at];
     if (node === undefined || node.type === "group-frame") continue;
     const { position, width = 0, height = 0 } = node;
-    const hit = x >= position.x && x <= position.x + width && y >= position.y && y <= position.y + height;
+    const hit =
+      x >= position.x && x <= position.x + width && y >= position.y && y <= position.y + height;
     if (hit) return node;
   }
   return null;

@@ -69,12 +69,13 @@ function same<T>(before: readonly T[] | undefined, now: readonly T[]): readonly 
   return equal && before !== undefined ? before : now;
 }
 
-function extent(
-  graph: Graph,
-  measures: ReadonlyMap<string, Measures>,
-): readonly [Point, Point] {
+function extent(graph: Graph, measures: ReadonlyMap<string, Measures>): readonly [Point, Point] {
   const nodes = [...graph.nodes.values()];
-  if (nodes.length === 0) return [[0, 0], [400, 300]];
+  if (nodes.length === 0)
+    return [
+      [0, 0],
+      [400, 300],
+    ];
   const right = (node: GraphNode) => node.position[0] + (measures.get(node.id)?.size[0] ?? 0);
   return [
     [

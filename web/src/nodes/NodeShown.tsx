@@ -31,7 +31,13 @@ export function NodeShown({ run, height, title }: Props) {
   );
 }
 
-function Pictures({ files, title }: { readonly files: readonly FileRef[]; readonly title: string }) {
+function Pictures({
+  files,
+  title,
+}: {
+  readonly files: readonly FileRef[];
+  readonly title: string;
+}) {
   const { t } = useTranslation();
   const [at, setAt] = useState(0);
   const place = Math.min(at, files.length - 1);

@@ -1,7 +1,7 @@
 /** A node on the canvas: title, sockets, widgets, how it is doing, and what it shows. */
 
-import { NodeResizeControl, type NodeProps } from "@xyflow/react";
-import { memo, type MouseEvent, useState } from "react";
+import { type NodeProps, NodeResizeControl } from "@xyflow/react";
+import { type MouseEvent, memo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
 import { waysAround } from "../model/bypass";
@@ -17,14 +17,10 @@ import {
   WIDGET_ROW,
 } from "../model/measures";
 import { type InputShape, inputValue, type NodeShape } from "../model/shape";
+import { Icon } from "../panels/Icon";
 import type { ProblemAnswer } from "../protocol/generated";
 import { useNodeRun, useProblems } from "../state/server";
-import {
-  activeGraph,
-  activeGraphId,
-  useDocument,
-  useWorkspace,
-} from "../state/workspace";
+import { activeGraph, activeGraphId, useDocument, useWorkspace } from "../state/workspace";
 import { Widget } from "../widgets/Widget";
 import { NodeShown } from "./NodeShown";
 import { Socket } from "./Socket";
@@ -151,7 +147,7 @@ function Header({ node, shape, title, problems, path }: HeaderProps) {
           aria-label={t("canvas.enterNamed", { title })}
           onClick={() => useWorkspace.getState().enter(node.id)}
         >
-          ⧉
+          <Icon name="enter" />
         </button>
       )}
       {node.mode === "muted" && <span className="badge">{t("canvas.muted")}</span>}
@@ -339,10 +335,7 @@ function Ghost({ node, measures }: { readonly node: GraphNode; readonly measures
         const end = measures.outputs[to] ?? 0;
         const middle = width / 2;
         return (
-          <path
-            key={to}
-            d={`M0 ${start} C${middle} ${start} ${middle} ${end} ${width} ${end}`}
-          />
+          <path key={to} d={`M0 ${start} C${middle} ${start} ${middle} ${end} ${width} ${end}`} />
         );
       })}
     </svg>

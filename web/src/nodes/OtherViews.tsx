@@ -1,6 +1,6 @@
 /** Notes, reroutes, frames, and the two edges of a subgraph. */
 
-import { type NodeProps, NodeResizer, NodeResizeControl } from "@xyflow/react";
+import { type NodeProps, NodeResizeControl, NodeResizer } from "@xyflow/react";
 import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
@@ -71,12 +71,17 @@ export const RerouteView = memo(function RerouteView({ id, selected }: NodeProps
   const shape = useShape(id);
   const type = useWorkspace((state) => {
     const graph = activeGraph(state);
-    for (const link of graph.links.values()) if (link.to === id || link.from === id) return link.type;
+    for (const link of graph.links.values())
+      if (link.to === id || link.from === id) return link.type;
     return "*";
   });
   const [input] = shape?.sockets ?? [];
   return (
-    <article className="reroute" aria-label={t("canvas.reroute")} data-selected={selected || undefined}>
+    <article
+      className="reroute"
+      aria-label={t("canvas.reroute")}
+      data-selected={selected || undefined}
+    >
       <Socket
         node={id}
         side="input"
@@ -105,10 +110,12 @@ export const GroupView = memo(function GroupView({ id, selected }: NodeProps) {
   const naming = useView((view) => view.naming === id);
   if (group === undefined) return null;
   const edited = (fields: { title: string }) =>
-    useWorkspace.getState().apply(
-      { kind: "edit-group", graph: activeGraphId(), group: id, fields },
-      { group: `title ${id}` },
-    );
+    useWorkspace
+      .getState()
+      .apply(
+        { kind: "edit-group", graph: activeGraphId(), group: id, fields },
+        { group: `title ${id}` },
+      );
   return (
     // biome-ignore lint/a11y/useSemanticElements: a frame around nodes is no fieldset.
     <div
@@ -196,7 +203,11 @@ export const BoundaryView = memo(function BoundaryView({ id }: NodeProps) {
               y={y}
               linked={used.has(place)}
             />
-            <span className={`socket-label ${inputs ? "out" : ""}`} style={{ top: y }} data-new={fresh || undefined}>
+            <span
+              className={`socket-label ${inputs ? "out" : ""}`}
+              style={{ top: y }}
+              data-new={fresh || undefined}
+            >
               {label}
             </span>
           </div>
@@ -209,4 +220,3 @@ export const BoundaryView = memo(function BoundaryView({ id }: NodeProps) {
 export function boundaryY(place: number): number {
   return HEADER + PADDING + (place + 0.5) * SOCKET_ROW;
 }
-

@@ -3,12 +3,12 @@
 import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
 import { type GraphNode, linksInto, linksOutOf } from "../model/document";
+import { inputValue } from "../model/shape";
 import { shapeAt, usePath, useTypes } from "../nodes/shapes";
 import { inputLabel, nodeTitle, useLanguage } from "../nodes/texts";
-import { inputValue } from "../model/shape";
 import { useNodeRun, useProblems } from "../state/server";
-import { Widget } from "../widgets/Widget";
 import { activeGraphId, useDocument, useGraph, useWorkspace } from "../state/workspace";
+import { Widget } from "../widgets/Widget";
 
 export function Outline() {
   const { t } = useTranslation();
@@ -63,6 +63,7 @@ function Entry({ node }: { readonly node: GraphNode }) {
   return (
     <li>
       <details open={selected}>
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: a summary is a button. */}
         <summary
           onFocus={() => useWorkspace.getState().select([node.id])}
           onDoubleClick={() => useWorkspace.getState().fit([node.id])}
@@ -70,7 +71,10 @@ function Entry({ node }: { readonly node: GraphNode }) {
           {title} <span className="hint">#{node.id}</span>
           {run !== undefined && <span className="hint"> {t(`canvas.status.${run.status}`)}</span>}
           {problems.length > 0 && (
-            <span className="outline-problem"> {t("outline.problems", { count: problems.length })}</span>
+            <span className="outline-problem">
+              {" "}
+              {t("outline.problems", { count: problems.length })}
+            </span>
           )}
         </summary>
         <ul>
@@ -93,7 +97,9 @@ function Entry({ node }: { readonly node: GraphNode }) {
                       ? input.widget === null
                         ? t("outline.unlinked")
                         : ""
-                      : t("outline.from", { names: sources.map((one) => nameOf(one.from)).join(", ") })}
+                      : t("outline.from", {
+                          names: sources.map((one) => nameOf(one.from)).join(", "),
+                        })}
                   </span>
                 </button>
                 {input.widget !== null && !input.asInput && (
@@ -141,7 +147,5 @@ function Entry({ node }: { readonly node: GraphNode }) {
 
 /** Nodes as one reads them: from left to right, then downwards. */
 function ordered(nodes: readonly GraphNode[]): readonly GraphNode[] {
-  return [...nodes].sort(
-    (a, b) => a.position[0] - b.position[0] || a.position[1] - b.position[1],
-  );
+  return [...nodes].sort((a, b) => a.position[0] - b.position[0] || a.position[1] - b.position[1]);
 }

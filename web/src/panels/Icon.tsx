@@ -31,6 +31,16 @@ const PATHS = {
   left: "M12 5l-5 5 5 5",
   right: "M8 5l5 5-5 5",
   history: "M10 5.5V10l3 2M4 10a6 6 0 1 0 1.8-4.3M4 3.5V7h3.5",
+  fit: "M4 7.5V4h3.5M12.5 4H16v3.5M16 12.5V16h-3.5M7.5 16H4v-3.5",
+  zoomIn: "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11zM13 13l4 4M9 6.5v5M6.5 9h5",
+  zoomOut: "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11zM13 13l4 4M6.5 9h5",
+  grid: "M7.3 3v14M12.7 3v14M3 7.3h14M3 12.7h14",
+  lock: "M5 9h10v7.5H5zM7 9V6.5a3 3 0 0 1 6 0V9",
+  map: "M3 4h14v12H3zM6 7h3v2.5H6zM11 10.5h3V13h-3z",
+  outline: "M3.5 5.5h.01M6.5 5.5h10M6.5 10h.01M9.5 10h7M6.5 14.5h.01M9.5 14.5h7",
+  upload: "M10 13V4M6 7.5l4-4 4 4M4 16.5h12",
+  panel: "M3 4h14v12H3zM12 4v12",
+  enter: "M4 4h8v4M4 4v12h12V9M9 11l7-7M11.5 4H16v4.5",
   check: "M4.5 10.5 8.5 14.5 15.5 6",
 } as const;
 

@@ -52,7 +52,11 @@ function Dialog({ search }: { readonly search: Search }) {
     width: WIDTH,
   };
   const title = t(
-    search.replaces !== null ? "canvas.replaceWith" : search.link === null ? "canvas.addNode" : "canvas.addFitting",
+    search.replaces !== null
+      ? "canvas.replaceWith"
+      : search.link === null
+        ? "canvas.addNode"
+        : "canvas.addFitting",
     { type: search.link?.type },
   );
   return (
@@ -146,7 +150,9 @@ function close(): void {
 function focusSelected(): void {
   const [id] = activeTab()?.selection ?? [];
   requestAnimationFrame(() => {
-    const node = document.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(id ?? "")}"]`);
+    const node = document.querySelector<HTMLElement>(
+      `.react-flow__node[data-id="${CSS.escape(id ?? "")}"]`,
+    );
     (node ?? document.querySelector<HTMLElement>(".canvas"))?.focus({ preventScroll: true });
   });
 }

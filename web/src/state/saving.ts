@@ -10,7 +10,12 @@ import { type Tab, type TabId, useWorkspace } from "./workspace";
 /** What saving asks of the person. */
 export type Question =
   | { readonly kind: "name"; readonly tab: TabId; readonly then?: "close" }
-  | { readonly kind: "conflict"; readonly tab: TabId; readonly name: string; readonly then?: "close" }
+  | {
+      readonly kind: "conflict";
+      readonly tab: TabId;
+      readonly name: string;
+      readonly then?: "close";
+    }
   | { readonly kind: "close"; readonly tab: TabId }
   | { readonly kind: "versions"; readonly tab: TabId };
 

@@ -58,7 +58,13 @@ function Frame({ title, text, children }: FrameProps) {
   );
 }
 
-function AskName({ question, tab }: { readonly question: Extract<Question, { kind: "name" }>; readonly tab: Tab }) {
+function AskName({
+  question,
+  tab,
+}: {
+  readonly question: Extract<Question, { kind: "name" }>;
+  readonly tab: Tab;
+}) {
   const { t } = useTranslation();
   const [name, setName] = useState(tab.name);
   const clean = name.trim().replace(/\.json$/i, "");

@@ -1,9 +1,9 @@
 /** Commands of files and tabs. */
 
 import i18next from "i18next";
+import { errorText } from "../api/http";
 import { say } from "../canvas/view";
 import type { Command } from "../commands/command";
-import { errorText } from "../api/http";
 import { language } from "../i18n";
 import { EMPTY_WORKFLOW } from "../model/document";
 import { writeJson } from "../model/json";

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { uploadImage, viewUrl } from "../api/routes";
 import { say, show } from "../canvas/view";
 import type { WidgetInfo } from "../model/shape";
+import { Icon } from "../panels/Icon";
 import { refreshNodes } from "../state/server";
 import { ChoiceField } from "./ChoiceField";
 import type { FieldProps } from "./Widget";
@@ -57,7 +58,7 @@ export function ImageField(props: FieldProps<ImageWidget>) {
           aria-label={t("canvas.upload")}
           onClick={() => picker.current?.click()}
         >
-          ⤒
+          <Icon name="upload" />
         </button>
         <button
           type="button"
@@ -67,7 +68,7 @@ export function ImageField(props: FieldProps<ImageWidget>) {
           disabled={file === ""}
           onClick={() => show({ mask: { node, input: name, file } })}
         >
-          ✎
+          <Icon name="edit" />
         </button>
         <input
           ref={picker}

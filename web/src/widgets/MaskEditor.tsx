@@ -37,7 +37,8 @@ function Editor({ mask }: { readonly mask: Mask }) {
     const scale = event.currentTarget.width / box.width;
     const point = { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale };
     const from = last.current ?? point;
-    context.globalCompositeOperation = erasing || event.button === 5 ? "destination-out" : "source-over";
+    context.globalCompositeOperation =
+      erasing || event.button === 5 ? "destination-out" : "source-over";
     context.strokeStyle = "#f33";
     context.lineCap = "round";
     context.lineWidth = (size / 100) * event.currentTarget.width;
@@ -167,7 +168,11 @@ async function uploadMasked(
   if (blob === null) throw new Error("no picture");
   const [, path = file, type = "input"] = /^(.*?)(?: \[(input|output|temp)\])?$/.exec(file) ?? [];
   const cut = path.lastIndexOf("/");
-  const reference = { filename: path.slice(cut + 1), subfolder: path.slice(0, Math.max(0, cut)), type };
+  const reference = {
+    filename: path.slice(cut + 1),
+    subfolder: path.slice(0, Math.max(0, cut)),
+    type,
+  };
   const form = new FormData();
   const stem = reference.filename.replace(/\.\w+$/, "").replace(/-mask-\w+$/, "");
   form.append("image", blob, `${stem}-mask-${Date.now().toString(36)}.png`);

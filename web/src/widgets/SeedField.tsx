@@ -3,9 +3,10 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { evaluate } from "../model/arithmetic";
+import { graphOf } from "../model/document";
 import { CONTROLS, DRAW_SEED, LARGEST_DRAWN, plain } from "../model/seeds";
 import type { WidgetInfo } from "../model/shape";
-import { graphOf } from "../model/document";
+import { Icon } from "../panels/Icon";
 import { activeTab, useWorkspace } from "../state/workspace";
 import type { FieldProps } from "./Widget";
 
@@ -15,12 +16,10 @@ export function SeedField({ graph, node, name, label, value, set }: FieldProps<S
   const { t } = useTranslation();
   const [draft, setDraft] = useState<string | null>(null);
   const apply = useWorkspace((state) => state.apply);
-  const afterRun = useWorkspace(
-    (state) => {
-      const tab = activeTab(state);
-      return tab && graphOf(tab.workflow, graph).nodes.get(node)?.afterRun;
-    },
-  );
+  const afterRun = useWorkspace((state) => {
+    const tab = activeTab(state);
+    return tab && graphOf(tab.workflow, graph).nodes.get(node)?.afterRun;
+  });
   const control = value === DRAW_SEED ? "fixed" : (afterRun?.[name] ?? "fixed");
   const commit = (text: string) => {
     setDraft(null);
@@ -60,7 +59,7 @@ export function SeedField({ graph, node, name, label, value, set }: FieldProps<S
         title={t("canvas.seedNew")}
         onClick={() => set(Math.floor(Math.random() * LARGEST_DRAWN), { once: true })}
       >
-        ⚄
+        <Icon name="dice" />
       </button>
       <select
         aria-label={t("canvas.seedAfter")}

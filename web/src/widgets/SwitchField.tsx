@@ -17,6 +17,7 @@ export function SwitchField({ label, widget, value, set }: FieldProps<SwitchWidg
         type="checkbox"
         role="switch"
         aria-label={label}
+        aria-checked={on}
         checked={on}
         onChange={(event) => set(event.target.checked, { once: true })}
       />

@@ -17,7 +17,8 @@ export function TextField(props: FieldProps<TextWidget>) {
   const { label, widget, value, set } = props;
   // While an input method composes, the field shows its own text and nothing is committed.
   const [composing, setComposing] = useState<string | null>(null);
-  const text = composing ?? (typeof value === "string" ? value : value == null ? "" : String(value));
+  const text =
+    composing ?? (typeof value === "string" ? value : value == null ? "" : String(value));
   const common = {
     "aria-label": label,
     placeholder: widget.placeholder,
