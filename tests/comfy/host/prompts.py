@@ -30,6 +30,7 @@ def started(frames: list[Any]) -> list[str]:
 
 
 def shown(entry: Any, node_id: str) -> list[str]:
+    assert node_id in entry["outputs"], entry["status"]["messages"][-1]
     return list(entry["outputs"][node_id]["shown"])
 
 
