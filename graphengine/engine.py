@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -218,7 +219,9 @@ class Engine:
         )
         before = self._traces
         plan = make_plan(graph, targets)
-        outcome = Run(graph, plan, self.cache, surroundings, registry).execute()
+        run = Run(graph, plan, self.cache, surroundings, registry)
+        with nullcontext() if self.host is None else self.host.surroundings():
+            outcome = run.execute()
         self._traces = _remembered(graph, outcome, before)
         if self.host is not None and self.host.torn:
             self.host.torn = False

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphengine.comfy.host import body, checking
+from graphengine.comfy.host import body, checking, mutations
 from graphengine.comfy.host.crossing import bridged
 from graphengine.comfy.host.dynamic_prompt import DynamicPrompt
 from graphengine.comfy.host.inputs import Declaration, Validated, input_specs, read_declaration
@@ -186,10 +186,12 @@ class HostedNode:
         token = RUNNING.set(Running(context))
         try:
             function = self._function_of(context, self._function, given)
-            with body.without_gradients(), self._host.watching(given, context):
-                result = function(**given)
+            before = mutations.versions(given)
+            result = function(**given)
         finally:
             RUNNING.reset(token)
+        if before:
+            self._host.note_mutations(before, context)
         return body.as_outputs(result, self._outputs, context, self._host.registry)
 
     async def _call_async(self, **arguments: Any) -> Outputs:

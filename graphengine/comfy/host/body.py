@@ -62,7 +62,7 @@ def as_outputs(
 
 
 def without_gradients() -> AbstractContextManager[Any]:
-    """What a node's body runs in; torch is not imported for it."""
+    """What bodies run in; torch is not imported for it."""
     torch = sys.modules.get("torch")
     return nullcontext() if torch is None else torch.no_grad()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphengine.comfy.host import mutations
+from graphengine.comfy.host import body, mutations
 from graphengine.comfy.host.instances import Instances
 from graphengine.comfy.host.running import running_context
 from graphengine.context import Context, Surroundings
@@ -75,14 +75,12 @@ class Host:
         for spec in self.specs.values():
             registry.add(spec)
 
-    @contextmanager
-    def watching(self, given: Mapping[str, Any], context: Context) -> Iterator[None]:
-        """Warn if a call writes into the tensors that it was given."""
-        before = mutations.versions(given)
-        if not before:
-            yield
-            return
-        yield
+    def surroundings(self) -> AbstractContextManager[Any]:
+        """What a whole run is in: no gradients, as hosted nodes expect it."""
+        return body.without_gradients()
+
+    def note_mutations(self, before: mutations.Versions, context: Context) -> None:
+        """Warn if a call has written into the tensors that it was given."""
         for name in mutations.changed(before):
             self.torn = True
             warning = GraphEngineError(

@@ -6,10 +6,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+Versions = list[tuple[str, Any, int]]
+"""Input, tensor, and how often it was written to."""
+_PLAIN = frozenset((int, float, str, bool, type(None)))
 
-def versions(given: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
-    """Input, tensor and how often it was written to, for all tensors in some inputs."""
-    if "torch" not in sys.modules:
+
+def versions(given: Mapping[str, Any]) -> Versions:
+    """The state of all tensors in some inputs."""
+    if all(type(value) in _PLAIN for value in given.values()) or "torch" not in sys.modules:
         return []
     return [
         (name, tensor, version)
@@ -19,7 +23,7 @@ def versions(given: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
     ]
 
 
-def changed(before: list[tuple[str, Any, int]]) -> list[str]:
+def changed(before: Versions) -> list[str]:
     """The inputs whose tensors have been written to since."""
     names = (name for name, tensor, version in before if _version(tensor) != version)
     return list(dict.fromkeys(names))
