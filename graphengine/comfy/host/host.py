@@ -54,6 +54,7 @@ class Host:
     registry: Registry = field(default_factory=Registry)
     packs: list[Pack] = field(default_factory=list)
     specs: dict[str, NodeSpec] = field(default_factory=dict)
+    classes: dict[str, Any] = field(default_factory=dict)
     failures: list[LoadFailure] = field(default_factory=list)
     instances: Instances = field(default_factory=Instances)
     extensions: dict[str, set[str]] = field(default_factory=dict)

@@ -63,6 +63,7 @@ def _load(host: Host, path: Path) -> dict[str, NodeSpec]:
     for name, cls in _classes(module, titles):
         try:
             specs[name] = _node(host, pack, name, cls, titles, digest)
+            host.classes[name] = cls
         except Exception as error:  # one class that cannot be described, the others go on
             _fail(host, path, error, node=name)
     return specs

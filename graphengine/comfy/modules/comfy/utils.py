@@ -12,6 +12,12 @@ from graphengine.comfy.host.stand_ins import missing
 PROGRESS_BAR_ENABLED = True
 
 
+class Tensors(dict[str, Any]):
+    """Tensors by name, and the file that they were read from."""
+
+    path: str = ""
+
+
 class ProgressBar:
     """Shows how far the node's call is in which it was made; stops the call if a person does."""
 
@@ -57,7 +63,9 @@ def load_torch_file(
         tensors = torch.load(path, map_location=where, weights_only=True)
         tensors = tensors.get("state_dict", tensors)
         metadata = None
-    return (tensors, metadata) if return_metadata else tensors
+    named = Tensors(tensors)
+    named.path = str(path)
+    return (named, metadata) if return_metadata else named
 
 
 def save_torch_file(sd: dict[str, Any], ckpt: str, metadata: dict[str, str] | None = None) -> None:

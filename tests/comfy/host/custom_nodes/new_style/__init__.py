@@ -114,7 +114,10 @@ class Checked(io.ComfyNode):
     def define_schema(cls):
         return io.Schema(
             node_id="NewChecked",
-            inputs=[io.Int.Input("value", min=0, max=5), io.MultiType.Input("many", [io.Int, io.Float], optional=True)],
+            inputs=[
+                io.Int.Input("value", min=0, max=5),
+                io.MultiType.Input("many", [io.Int, io.Float], optional=True),
+            ],
             outputs=[io.Int.Output()],
             not_idempotent=True,
         )

@@ -1,0 +1,167 @@
+"""Our own nodes as ComfyUI's classes, for plugins that call them: ``nodes.VAEDecode().decode(…)``.
+
+A class takes and gives values as ComfyUI's nodes know them. Any method name calls the node; the
+table knows the order of positional arguments where it is not that of the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from graphengine.comfy.host.crossing import to_hosted, to_ours
+from graphengine.comfy.host.running import running_context
+from graphengine.events import Artifacts
+from graphengine.registry import Registry
+from graphengine.spec import REQUIRED, NodeSpec
+
+_SAMPLE = "model seed steps cfg sampler_name scheduler positive negative latent_image denoise"
+_ADVANCED = (
+    "model add_noise noise_seed steps cfg sampler_name scheduler positive negative latent_image "
+    "start_at_step end_at_step return_with_leftover_noise denoise"
+)
+_METHODS: Mapping[str, tuple[str, str]] = {
+    "KSampler": ("sample", _SAMPLE),
+    "KSamplerAdvanced": ("sample", _ADVANCED),
+    "VAEDecode": ("decode", "vae samples"),
+    "VAEDecodeTiled": ("decode", "vae samples tile_size overlap"),
+    "VAEEncode": ("encode", "vae pixels"),
+    "VAEEncodeTiled": ("encode", "vae pixels tile_size overlap"),
+    "VAEEncodeForInpaint": ("encode", "vae pixels mask grow_mask_by"),
+    "InpaintModelConditioning": ("encode", "positive negative pixels vae mask noise_mask"),
+    "CLIPTextEncode": ("encode", "clip text"),
+    "CLIPSetLastLayer": ("set_last_layer", "clip stop_at_clip_layer"),
+    "CheckpointLoaderSimple": ("load_checkpoint", "ckpt_name"),
+    "VAELoader": ("load_vae", "vae_name"),
+    "UNETLoader": ("load_unet", "unet_name weight_dtype"),
+    "CLIPLoader": ("load_clip", "clip_name type device"),
+    "LoraLoader": ("load_lora", "model clip lora_name strength_model strength_clip"),
+    "LoraLoaderModelOnly": ("load_lora_model_only", "model lora_name strength_model"),
+    "ControlNetLoader": ("load_controlnet", "control_net_name"),
+    "ControlNetApply": ("apply_controlnet", "conditioning control_net image strength"),
+    "ControlNetApplyAdvanced": (
+        "apply_controlnet",
+        "positive negative control_net image strength start_percent end_percent vae",
+    ),
+    "ConditioningCombine": ("combine", "conditioning_1 conditioning_2"),
+    "ConditioningConcat": ("concat", "conditioning_to conditioning_from"),
+    "ConditioningZeroOut": ("zero_out", "conditioning"),
+    "ConditioningSetArea": ("append", "conditioning width height x y strength"),
+    "ConditioningSetMask": ("append", "conditioning mask set_cond_area strength"),
+    "EmptyLatentImage": ("generate", "width height batch_size"),
+    "LatentUpscale": ("upscale", "samples upscale_method width height crop"),
+    "LatentUpscaleBy": ("upscale", "samples upscale_method scale_by"),
+    "SetLatentNoiseMask": ("set_mask", "samples mask"),
+    "ImageScale": ("upscale", "image upscale_method width height crop"),
+    "ImageScaleBy": ("upscale", "image upscale_method scale_by"),
+    "LoadImage": ("load_image", "image"),
+    "SaveImage": ("save_images", "images filename_prefix prompt extra_pnginfo"),
+    "PreviewImage": ("save_images", "images filename_prefix prompt extra_pnginfo"),
+}
+"""Node → its method's name and the order of its arguments."""
+
+
+class CoreNode:
+    """One of our nodes as a class of ComfyUI's; derived for each by `core_class`."""
+
+    SPEC: NodeSpec
+    FUNCTION = "execute"
+    RETURN_TYPES: tuple[str, ...] = ()
+    RETURN_NAMES: tuple[str, ...] = ()
+    CATEGORY = ""
+    OUTPUT_NODE = False
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """The inputs."""
+        from graphengine.comfy.modules import the_host
+        from graphengine.server.node_info import node_info
+
+        declared = node_info(cls.SPEC, the_host().folders)["input"]
+        return {
+            section: {name: tuple(config) for name, config in entries.items()}
+            for section, entries in declared.items()
+        }
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._call
+
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        spec = self.SPEC
+        order = _METHODS[spec.id][1].split() if spec.id in _METHODS else list(spec.input)
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
+        return _as_returned(spec, spec.function(**_arguments(spec, given)))
+
+
+class CoreClasses(Mapping[str, Any]):
+    """All nodes by id: ours as classes of ComfyUI's, plugins' as they are."""
+
+    def __init__(self, registry: Callable[[], Registry], hosted: Callable[[], Mapping[str, Any]]):
+        self._registry = registry
+        self._hosted = hosted
+        self._made: dict[str, Any] = {}
+        self._added: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        known = self._added.get(name) or self._hosted().get(name)
+        if known is not None:
+            return known
+        spec = self._registry().get(name)
+        if spec is None:
+            raise KeyError(name)
+        if name not in self._made or self._made[name].SPEC is not spec:
+            self._made[name] = core_class(spec)
+        return self._made[name]
+
+    def __setitem__(self, name: str, cls: Any) -> None:
+        self._added[name] = cls
+
+    def update(self, more: Mapping[str, Any]) -> None:
+        """Let plugins find further classes here; they become no nodes by that."""
+        self._added.update(more)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self._registry().ids(), *self._hosted(), *self._added)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def core_class(spec: NodeSpec) -> type[CoreNode]:
+    """One of our nodes as a class."""
+    outputs = {
+        "RETURN_TYPES": tuple(str(output.type) for output in spec.outputs),
+        "RETURN_NAMES": tuple(output.name for output in spec.outputs),
+    }
+    more = {
+        "SPEC": spec,
+        "FUNCTION": _METHODS.get(spec.id, ("execute", ""))[0],
+        "CATEGORY": spec.category,
+        "OUTPUT_NODE": spec.sink,
+        "__doc__": spec.description,
+    }
+    return type(spec.id, (CoreNode,), {**outputs, **more})
+
+
+def _arguments(spec: NodeSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    arguments: dict[str, Any] = dict(spec.absent)
+    for slot in spec.inputs:
+        if slot.name in given:
+            value = to_ours(slot.type, given[slot.name], input_name=slot.name)
+            arguments[slot.name] = [value] if slot.many and not isinstance(value, list) else value
+        elif slot.default is not REQUIRED and slot.default is not None:
+            arguments[slot.name] = slot.default
+    if spec.context_name is not None:
+        arguments[spec.context_name] = running_context()
+    return arguments
+
+
+def _as_returned(spec: NodeSpec, result: Any) -> Any:
+    if isinstance(result, Artifacts):
+        return {"ui": result.as_ui()}
+    values = result if isinstance(result, tuple) and len(spec.outputs) != 1 else (result,)
+    shown = next((value for value in values if isinstance(value, Artifacts)), None)
+    hosted = tuple(to_hosted(value) for value in values if not isinstance(value, Artifacts))
+    return hosted if shown is None else {"ui": shown.as_ui(), "result": hosted}

@@ -1,0 +1,85 @@
+"""ComfyUI's ``nodes``: its core classes over our nodes, and what plugins call beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphengine.comfy.host.core_classes import CoreClasses
+from graphengine.comfy.host.stand_ins import missing
+from graphengine.comfy.modules import the_host
+from graphengine.comfy.modules.comfy.model_management import interrupt_current_processing
+
+MAX_RESOLUTION = 16384
+NODE_CLASS_MAPPINGS = CoreClasses(lambda: the_host().registry, lambda: the_host().classes)
+EXTENSION_WEB_DIRS: dict[str, str] = {}
+
+
+class _Titles(dict[str, str]):
+    """Display names, of our nodes too."""
+
+    def __missing__(self, name: str) -> str:
+        spec = the_host().registry.get(name)
+        if spec is None:
+            raise KeyError(name)
+        return spec.title or spec.id
+
+
+NODE_DISPLAY_NAME_MAPPINGS = _Titles()
+LOADED_MODULE_DIRS: dict[str, str] = {}
+
+
+def before_node_execution() -> None:
+    """Raise `InterruptProcessingException` if a person stopped the run."""
+    from graphengine.comfy.modules.comfy import model_management
+
+    model_management.throw_exception_if_processing_interrupted()
+
+
+def interrupt_processing(value: bool = True) -> None:
+    """Stop the run that this call belongs to."""
+    interrupt_current_processing(value)
+
+
+def common_ksampler(
+    model: Any,
+    seed: int,
+    steps: int,
+    cfg: float,
+    sampler_name: str,
+    scheduler: str,
+    positive: Any,
+    negative: Any,
+    latent: dict[str, Any],
+    denoise: float = 1.0,
+    disable_noise: bool = False,
+    start_step: int | None = None,
+    last_step: int | None = None,
+    force_full_denoise: bool = False,
+) -> tuple[dict[str, Any]]:
+    """A latent sampled as KSampler does it."""
+    from graphengine.comfy.host.sampling import sample
+
+    result = sample(
+        model,
+        None,
+        steps=steps,
+        cfg=cfg,
+        sampler=sampler_name,
+        scheduler=scheduler,
+        positive=positive,
+        negative=negative,
+        latent=latent,
+        denoise=denoise,
+        disable_noise=disable_noise,
+        start=start_step,
+        end=last_step,
+        full_denoise=force_full_denoise,
+        seed=seed,
+    )
+    return (result,)
+
+
+def __getattr__(name: str) -> Any:
+    if name in NODE_CLASS_MAPPINGS:
+        return NODE_CLASS_MAPPINGS[name]
+    raise missing("nodes", name)

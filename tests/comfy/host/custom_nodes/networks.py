@@ -1,0 +1,185 @@
+"""Nodes that use networks as plugins do."""
+
+import comfy.sample
+import comfy.samplers
+import comfy.sd
+import comfy.utils
+import folder_paths
+import latent_preview
+import node_helpers
+import nodes
+import torch
+
+
+class Sample:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {
+            "required": {
+                "model": ("MODEL",),
+                "positive": ("CONDITIONING",),
+                "negative": ("CONDITIONING",),
+                "latent_image": ("LATENT",),
+                "seed": ("INT", {"default": 0}),
+                "sampler_name": (comfy.samplers.KSampler.SAMPLERS,),
+                "scheduler": (comfy.samplers.KSampler.SCHEDULERS,),
+                "how": (["common", "class", "own", "prepared", "ksampler"],),
+            }
+        }
+
+    RETURN_TYPES = ("LATENT",)
+    FUNCTION = "run"
+
+    def run(self, model, positive, negative, latent_image, seed, sampler_name, scheduler, how):
+        assert isinstance(latent_image, dict) and isinstance(positive[0][1], dict)
+        same = (sampler_name, scheduler, positive, negative)
+        if how == "common":
+            return nodes.common_ksampler(model, seed, 2, 4.0, *same, latent_image)
+        if how == "class":
+            return nodes.NODE_CLASS_MAPPINGS["KSampler"]().sample(
+                model, seed, 2, 4.0, *same, latent_image, 1.0
+            )
+        samples = latent_image["samples"]
+        noise = comfy.sample.prepare_noise(samples, seed)
+        if how == "own":
+            noise = noise * 0.5
+        callback = latent_preview.prepare_callback(model, 2)
+        if how == "ksampler":
+            sampler = comfy.samplers.KSampler(model, 2, "cpu", sampler_name, scheduler, 1.0)
+            assert len(sampler.sigmas) == 3
+            done = sampler.sample(
+                noise, positive, negative, 4.0, samples, callback=callback, seed=seed
+            )
+        else:
+            done = comfy.sample.sample(
+                model, noise, 2, 4.0, *same, samples, callback=callback, seed=seed
+            )
+        return ({"samples": done},)
+
+
+class Words:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {
+            "required": {
+                "clip": ("CLIP",),
+                "text": ("STRING", {"multiline": True}),
+                "how": (["tokens", "scheduled", "class"],),
+            }
+        }
+
+    RETURN_TYPES = ("CONDITIONING",)
+    FUNCTION = "run"
+
+    def run(self, clip, text, how):
+        if how == "class":
+            return nodes.CLIPTextEncode().encode(clip, text)
+        tokens = clip.tokenize(text)
+        if how == "scheduled":
+            return (clip.encode_from_tokens_scheduled(tokens),)
+        cond, pooled = clip.encode_from_tokens(tokens, return_pooled=True)
+        words = [[cond, {"pooled_output": pooled}]]
+        return (node_helpers.conditioning_set_values(words, {"start_percent": 0.0}),)
+
+
+class Change:
+    @classmethod
+    def INPUT_TYPES(cls):
+        how = ["nothing", "cfg", "pre", "post", "wrapper", "zero", "weights", "unknown"]
+        return {"required": {"model": ("MODEL",), "how": (how,)}}
+
+    RETURN_TYPES = ("MODEL",)
+    FUNCTION = "run"
+
+    def run(self, model, how):
+        changed = model.clone()
+        if how == "cfg":
+            changed.set_model_sampler_cfg_function(
+                lambda args: args["uncond"] + args["cond_scale"] * (args["cond"] - args["uncond"])
+            )
+        if how == "pre":
+            changed.set_model_sampler_pre_cfg_function(lambda args: args["conds_out"])
+        if how == "post":
+            changed.set_model_sampler_post_cfg_function(lambda args: args["denoised"])
+        if how == "wrapper":
+            changed.set_model_unet_function_wrapper(
+                lambda apply, args: apply(args["input"], args["timestep"], **args["c"])
+            )
+        if how == "zero":
+            changed.set_model_sampler_post_cfg_function(
+                lambda args: torch.zeros_like(args["denoised"])
+            )
+        if how == "weights":
+            network = model.get_model_object("diffusion_model")
+            bias = next(iter(network.conv_out.parameters())).new_zeros(4) + 1
+            changed.add_patches({"diffusion_model.out.2.bias": ("diff", (bias,))}, 0.5)
+        if how == "unknown":
+            changed.set_model_attn1_patch(lambda *args: args)
+        assert changed.is_clone(model) and model.get_model_object("model_sampling").sigma_max > 1
+        return (changed,)
+
+
+class Pictures:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {
+            "required": {
+                "vae": ("VAE",),
+                "samples": ("LATENT",),
+                "how": (["method", "class", "tiled"],),
+            }
+        }
+
+    RETURN_TYPES = ("IMAGE", "MASK")
+    FUNCTION = "run"
+
+    def run(self, vae, samples, how):
+        if how == "class":
+            image = nodes.VAEDecode().decode(vae, samples)[0]
+        elif how == "tiled":
+            image = vae.decode_tiled(samples["samples"], tile_x=64, tile_y=64)
+        else:
+            image = vae.decode(samples["samples"])
+        assert image.ndim == 4 and vae.encode(image).shape == samples["samples"].shape
+        smaller = comfy.utils.common_upscale(image.movedim(-1, 1), 8, 8, "bilinear", "center")
+        return (image, smaller[:, 0])
+
+
+class Load:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"name": (folder_paths.get_filename_list("checkpoints"),)}}
+
+    RETURN_TYPES = ("MODEL", "CLIP", "VAE")
+    FUNCTION = "run"
+
+    def run(self, name):
+        path = folder_paths.get_full_path_or_raise("checkpoints", name)
+        return comfy.sd.load_checkpoint_guess_config(path)[:3]
+
+
+class Same:
+    """How far two values are apart."""
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {
+            "required": {"a": ("IMAGE,LATENT,CONDITIONING",), "b": ("IMAGE,LATENT,CONDITIONING",)}
+        }
+
+    RETURN_TYPES = ()
+    OUTPUT_NODE = True
+    FUNCTION = "run"
+
+    def run(self, a, b):
+        def tensor(value):
+            if isinstance(value, dict):
+                return value["samples"]
+            return value[0][0] if isinstance(value, list) else value
+
+        return {"ui": {"shown": [str(float((tensor(a) - tensor(b)).abs().max()))]}}
+
+
+NODE_CLASS_MAPPINGS = {
+    f"Net{cls.__name__}": cls for cls in (Sample, Words, Change, Pictures, Load, Same)
+}
