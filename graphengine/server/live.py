@@ -203,7 +203,8 @@ class LiveJob:
             told.append(
                 self._said("executed", node=event.node_id, display_node=display, output=shown)
             )
-        total = self._states.get(event.node_id, {}).get("max", 1)
+        running = self._states.get(event.node_id)
+        total = 1 if running is None else running.total
         return [*told, self._state(event.node_id, "finished", total, total)]
 
     def _blocked(self, event: NodeBlocked) -> list[Message]:
