@@ -9,6 +9,7 @@ from dataclasses import replace
 from aiohttp import web
 from filelock import FileLock, Timeout
 
+from graphengine.comfy.node_info import object_info
 from graphengine.engine import Engine
 from graphengine.errors import GraphEngineError
 from graphengine.jobs import Jobs
@@ -29,7 +30,7 @@ from graphengine.server import (
 )
 from graphengine.server.answers import compressed, errors_as_json
 from graphengine.server.listings import watched
-from graphengine.server.node_info import NodeListing, object_info
+from graphengine.server.node_listing import NodeListing
 from graphengine.server.parts import PARTS, Parts
 from graphengine.server.plugin_watch import PluginWatch
 from graphengine.server.security import CORS_ORIGIN, add_headers, guards

@@ -6,8 +6,8 @@ import asyncio
 
 from aiohttp import web
 
+from graphengine.comfy.node_info import node_info
 from graphengine.server.answers import json_answer
-from graphengine.server.node_info import node_info
 from graphengine.server.parts import parts_of
 
 routes = web.RouteTableDef()

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from graphengine.engine import Engine
 from graphengine.jobs import Jobs
-from graphengine.server.node_info import NodeListing
+from graphengine.server.node_listing import NodeListing
 from graphengine.server.plugin_watch import PluginWatch
 from graphengine.server.settings import ServerSettings
 from graphengine.server.socket import Hub

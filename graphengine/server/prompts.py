@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphengine.comfy.node_info import input_config
 from graphengine.comfy.ui_format import is_ui_format
 from graphengine.engine import Engine
 from graphengine.errors import LANGUAGES, Problem, ProblemsFound
 from graphengine.graph import Graph, check_graph
 from graphengine.native import is_native
 from graphengine.server.answers import Refusal
-from graphengine.server.node_info import input_config
 from graphengine.validation import unwrapped
 from graphengine.workflow import Link, Workflow, links_of, parse_api, to_api
 

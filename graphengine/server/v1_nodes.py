@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from graphengine.comfy.node_info import choices_of
 from graphengine.folders import Folders
 from graphengine.parameters import (
     Bool,
@@ -22,7 +23,6 @@ from graphengine.parameters import (
     Widget,
 )
 from graphengine.registry import BUILTIN_PACKAGE, Registry
-from graphengine.server.node_info import choices_of
 from graphengine.server.node_models import (
     ChoiceWidget,
     InputInfo,

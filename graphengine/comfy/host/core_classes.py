@@ -11,6 +11,7 @@ from typing import Any
 
 from graphengine.comfy.host.crossing import to_hosted, to_ours
 from graphengine.comfy.host.running import running_context
+from graphengine.comfy.node_info import node_info
 from graphengine.events import Artifacts
 from graphengine.registry import Registry
 from graphengine.spec import REQUIRED, NodeSpec
@@ -75,7 +76,6 @@ class CoreNode:
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         """The inputs."""
         from graphengine.comfy.modules import the_host
-        from graphengine.server.node_info import node_info
 
         declared = node_info(cls.SPEC, the_host().folders)["input"]
         return {

@@ -1,14 +1,11 @@
-"""What ComfyUI's clients ask about nodes: /object_info, made from the specs."""
+"""Nodes as ComfyUI describes them: /object_info, made from the specs."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from graphengine.engine import Engine
 from graphengine.folders import Folders
 from graphengine.parameters import (
     Bool,
@@ -98,39 +95,6 @@ def input_config(slot: InputSpec, folders: Folders) -> list[Any]:
     return [slot.type, {**options, **_widget_options(widget)}]
 
 
-class NodeListing:
-    """An answer about all nodes, made anew only when the nodes or their files have changed."""
-
-    def __init__(self, make: Callable[[Registry, Folders], Any], engine: Engine) -> None:
-        self._make = make
-        self._engine = engine
-        self._folders = engine.folders
-        self._seen: Any = None
-        self._answer = (b"", "")
-
-    def current(self) -> tuple[bytes, str]:
-        """All of it as JSON, and an ETag that changes with it."""
-        registry = self._engine.registry
-        seen = (registry.specs(), self._choices(registry))
-        if seen != self._seen:
-            made = self._make(registry, self._folders)
-            body = json.dumps(made, separators=(",", ":")).encode()
-            self._answer = (body, f'"{hashlib.sha256(body).hexdigest()[:24]}"')
-            self._seen = seen
-        return self._answer
-
-    def _choices(self, registry: Registry) -> dict[str, Any]:
-        """What can be chosen now where that comes from the folders; all that hosted nodes say."""
-        found = {"embeddings": self._folders.list("embeddings"), **hosted_info(registry)}
-        for spec in registry.specs():
-            for slot in spec.inputs:
-                widget = slot.widget
-                if isinstance(widget, Choice) and _asks_folders(widget):
-                    key = f"{spec.id}.{slot.name}"
-                    found[key] = tuple(choices_of(widget, self._folders))
-        return found
-
-
 def choices_of(widget: Choice, folders: Folders) -> list[Any]:
     """What can be chosen now; nothing where a plugin fails to find it, which is logged."""
     try:
@@ -140,7 +104,7 @@ def choices_of(widget: Choice, folders: Folders) -> list[Any]:
         return []
 
 
-def _asks_folders(widget: Choice) -> bool:
+def asks_folders(widget: Choice) -> bool:
     return widget.find is not None or type(widget) is not Choice
 
 
