@@ -1,16 +1,22 @@
 """How near graphengine comes to ComfyUI's numbers and to diffusers': a table.
 
-    python tools/parity.py
+    python tools/parity.py [--networks sd1 sd2 sdxl inpaint refiner]
 
 One row a sampler: its end state on an analytic denoiser (8 steps, Karras' levels, seed 7)
 against ComfyUI 0.3.64's, and where diffusers has the same method, against that. Then every
 schedule at every step count, KSampler's levels, noise, timesteps, and every prompt's tokens. dB
 is signal over difference, 20·log10(|reference| / |difference|). Exits 1 if anything is below
 110 dB (diffusers: 75 dB, because it ends UniPC at another level) or different in kind.
+
+``--networks`` adds whole samplings at 128 pixels and 8 steps with networks of the published sizes
+and random weights, by the engine and by diffusers' networks under a plain loop (see
+tests/diffusion/two_ways.py). They need 100 dB: random weights leave no more of float32, as a
+double-precision run of the same network shows. Minutes each; SDXL takes 16 GB of memory.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import sys
@@ -36,11 +42,12 @@ from graphengine.diffusion.schedules import karras, schedule_sigmas  # noqa: E40
 from graphengine.sockets import Sampling  # noqa: E402
 from tests.diffusion.oracle import ORACLES, ListedNoise, by_diffusers  # noqa: E402
 from tests.diffusion.reference import ReferenceDenoiser, sampling_reference  # noqa: E402
+from tests.diffusion.two_ways import PUBLISHED, run  # noqa: E402
 
 if TYPE_CHECKING:
     from graphengine.diffusion.prompt import Token
 
-ENOUGH_DB, ENOUGH_DB_DIFFUSERS = 110.0, 75.0
+ENOUGH_DB, ENOUGH_DB_DIFFUSERS, ENOUGH_DB_NETWORKS = 110.0, 75.0, 100.0
 SD = model_sampling(Sampling())
 LEVELS = {
     "schedules": SD,
@@ -58,6 +65,10 @@ class Row:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", nargs="*", choices=list(PUBLISHED), default=[])
+    networks = parser.parse_args().networks
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     console = Console()
     tables = {
@@ -65,6 +76,9 @@ def main() -> None:
         ("schedule", "step counts", "worst dB"): list(_schedules()),
         ("what", "cases", "worst dB or equal"): [*_levels(), *_noise(), *_prompts()],
     }
+    if networks:
+        torch.set_num_threads(threads)
+        tables["sampling with networks", "dB"] = list(_networks(networks))
     for columns, rows in tables.items():
         table = Table(*columns)
         for row in rows:
@@ -171,6 +185,13 @@ def _prompts() -> Iterator[Row]:
         for prompt in weights
     )
     yield Row(("weights of prompts", str(len(weights)), f"{equal} equal"), equal == len(weights))
+
+
+def _networks(families: Sequence[str]) -> Iterator[Row]:
+    for family in families:
+        for name, ours, theirs in run(family, PUBLISHED[family]):
+            found = decibels(ours, theirs)
+            yield Row((name, f"{found:.1f}"), found >= ENOUGH_DB_NETWORKS)
 
 
 def _first(chunk: Sequence[Token], id: int) -> int:
