@@ -191,7 +191,8 @@ class Trial:
             return "not"
         except (Exception, SystemExit) as error:
             cause = error.text() if isinstance(error, GraphEngineError) else _shown(error)
-            self.problems.append(_problem(spec, "check_fails", "error", cause=cause))
+            severity: Severity = "warning" if _has_made_up_values(spec) else "error"
+            self.problems.append(_problem(spec, "check_fails", severity, cause=cause))
             return "once"
         self.problems += self._compare(spec, inputs, given, first, again)
         if len(printed.getvalue()) > _MOST_PRINTED_BYTES:
@@ -265,6 +266,14 @@ class Trial:
             if name in SAMPLES:
                 return SAMPLES[name]()
         raise LookupError(entry.type)
+
+
+def _has_made_up_values(spec: NodeSpec) -> bool:
+    """Whether a text or number had to be made up, which the node may rightly refuse."""
+    return any(
+        entry.default is REQUIRED and (entry.widget is not None or entry.type == sockets.ANY)
+        for entry in spec.inputs
+    )
 
 
 def _widget_value(widget: Widget, folders: Folders) -> Any:
