@@ -170,7 +170,12 @@ def serve(
     disable_metadata: Annotated[
         bool, typer.Option("--disable-metadata", help="Let files not tell how they were made.")
     ] = False,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="auto, cpu, cuda, cuda:N or mps; given several times, all of them."
+        ),
+    ] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="The same as --device cpu.")] = False,
     cuda_device: Annotated[
         int | None, typer.Option(metavar="N", help="The same as --device cuda:N.")
@@ -242,7 +247,7 @@ def serve(
             or (() if disable_all_custom_nodes else None),
             preview_method=preview_method,
             disable_metadata=disable_metadata or None,
-            device=_device(device, cpu, cuda_device),
+            devices=_devices(device or [], cpu, cuda_device) or None,
             cache_ram_bytes=cache_ram,
             cache_disk_bytes=cache_disk,
             database_url=database,
@@ -533,11 +538,11 @@ def _print_result(result: RunResult, out: Output) -> None:
     typer.echo(out.text(f"cli_{result.status}", seconds=f"{result.seconds:.1f}"), err=True)
 
 
-def _device(device: str | None, cpu: bool, cuda_device: int | None) -> str | None:
-    """The device that was asked for in one of three ways, the plainest first."""
+def _devices(devices: list[str], cpu: bool, cuda_device: int | None) -> list[str]:
+    """The devices that were asked for in one of three ways, the plainest first."""
     if cpu:
-        return "cpu"
-    return device if cuda_device is None else f"cuda:{cuda_device}"
+        return ["cpu"]
+    return devices if cuda_device is None else [f"cuda:{cuda_device}"]
 
 
 # --- plot ----------------------------------------------------------------------------------------

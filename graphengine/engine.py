@@ -107,6 +107,8 @@ class Engine:
     plugin_folders: PluginFolders = field(default_factory=PluginFolders)
     host: Host | None = None
     _models: ModelStore | None = None
+    _asked_to_free: set[str] = field(default_factory=set)
+    _elsewhere: dict[str, ModelStore] = field(default_factory=dict)
     _traces: Mapping[str, Trace] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -162,18 +164,43 @@ class Engine:
                 self._models = self.make_models()
             return self._models
 
+    def models_on(self, device: str | None) -> ModelStore:
+        """The networks on a further device, by its name; None means the engine's own."""
+        if device is None:
+            return self.models
+        with self._lock:
+            if device not in self._elsewhere:
+                from graphengine.diffusion.residency import ModelStore
+
+                self._elsewhere[device] = ModelStore(device)
+            return self._elsewhere[device]
+
     def free_models(self) -> None:
         """Let go of the networks that nothing is using."""
-        with self._lock:
-            models = self._models
-        if models is not None:
+        for models in self._stores():
             models.free()
+
+    def ask_to_free(self, *, models: bool, results: bool) -> None:
+        """Have networks or kept results let go after what runs now."""
+        self._asked_to_free |= {"models"} if models else set()
+        self._asked_to_free |= {"results"} if results else set()
+
+    def free_what_was_asked(self) -> None:
+        """Let go of what somebody wanted gone."""
+        asked, self._asked_to_free = self._asked_to_free, set()
+        if "results" in asked:
+            self.cache.clear()
+        if "models" in asked:
+            self.free_models()
+
+    def _stores(self) -> tuple[ModelStore, ...]:
+        with self._lock:
+            own = () if self._models is None else (self._models,)
+            return (*own, *self._elsewhere.values())
 
     def residents(self) -> tuple[Resident, ...]:
         """The networks in memory, least recently used first; none before torch is needed."""
-        with self._lock:
-            models = self._models
-        return () if models is None else models.residents()
+        return tuple(resident for models in self._stores() for resident in models.residents())
 
     def build(self, workflow: Workflow, *, targets: Collection[str] | None = None) -> Graph:
         """The checked graph of a workflow; raises `ProblemsFound` with everything wrong."""
@@ -190,13 +217,15 @@ class Engine:
         job_id: str | None = None,
         client_id: str | None = None,
         graph: Graph | None = None,
+        device: str | None = None,
     ) -> RunResult:
         """Run a workflow's sinks, or the nodes named in ``targets``, and what they need.
 
         ``pnginfo``: further JSON values for pictures to carry; a workflow that was saved by an
         editor is added as ``workflow``. ``job_id`` and ``client_id`` are told to plugins that were
-        written for ComfyUI. ``graph``: the same workflow, checked already. Raises `ProblemsFound`
-        before anything runs; what fails while running is in the result's ``status`` and ``error``.
+        written for ComfyUI. ``graph``: the same workflow, checked already. ``device``: see
+        `models_on`. Raises `ProblemsFound` before anything runs; what fails while running is in the
+        result's ``status`` and ``error``.
         """
         chance = random.SystemRandom()
         registry = self.registry
@@ -206,7 +235,7 @@ class Engine:
         saved = {"workflow": workflow.ui} if workflow.ui else {}
         surroundings = Surroundings(
             folders=self.folders,
-            get_models=lambda: self.models,
+            get_models=lambda: self.models_on(device),
             emit=on_event or _ignore,
             cancel=cancel or CancelFlag(),
             make_prompt=lambda: executed_prompt(graph, workflow),

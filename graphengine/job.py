@@ -33,7 +33,7 @@ class JobResult:
 
     ``prompt``: the workflow as executed, seeds drawn. ``outputs``: what nodes showed, by node.
     ``parents``: node → the node that grew into it. ``cached`` and ``executed``: nodes that did not
-    need to run, and that did.
+    need to run, and that did. ``device``: where it ran.
     """
 
     prompt: Mapping[str, Any] | None = None
@@ -43,6 +43,7 @@ class JobResult:
     executed: tuple[str, ...] = ()
     seconds: float = 0.0
     error: JobError | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ _PRUNED_EVERY = 100
 
 @dataclasses.dataclass(frozen=True)
 class Running:
-    """A job that a worker has taken, and the flag that stops it."""
+    """A job that a worker has taken, the flag that stops it, and where it runs."""
 
     job: Job
     cancel: CancelFlag
+    device: str | None = None
 
 
 class Jobs:
@@ -102,7 +103,7 @@ class Jobs:
 
     # --- handing out ---
 
-    def take(self, timeout_s: float | None = None) -> Running | None:
+    def take(self, timeout_s: float | None = None, *, device: str | None = None) -> Running | None:
         """The next job, now running; waits for one, None after ``timeout_s`` or on closing."""
         with self._changed:
             self._waiting += 1
@@ -111,13 +112,13 @@ class Jobs:
             if not ready or self._closed:
                 return None
             if self._handed:
-                return self._handed.popleft()
+                running = dataclasses.replace(self._handed.popleft(), device=device)
+                self._running[running.job.id] = running
+                return running
             job = self._queued.pop(0)
             self.store.start(job.id)
-            running = Running(
-                dataclasses.replace(job, state="running", attempts=job.attempts + 1), CancelFlag()
-            )
-            self._running[job.id] = running
+            started = dataclasses.replace(job, state="running", attempts=job.attempts + 1)
+            running = self._running[job.id] = Running(started, CancelFlag(), device)
         self.on_change()
         return running
 
@@ -160,6 +161,14 @@ class Jobs:
     def running(self) -> tuple[Job, ...]:
         """The jobs that run now."""
         return self.unended()[0]
+
+    def device_of(self, job: Job) -> str | None:
+        """Where a job runs or ran; None before."""
+        with self._changed:
+            running = self._running.get(job.id)
+        if running is not None:
+            return running.device
+        return None if job.result is None else job.result.device
 
     @property
     def remaining(self) -> int:

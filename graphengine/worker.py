@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
@@ -82,17 +83,27 @@ FRESH_S = 1.0
 
 
 class Worker:
-    """Runs what the queue hands out; ``listen`` hears every event, in the worker's thread."""
+    """Runs what the queue hands out; ``listen`` hears every event, in the worker's thread.
+
+    ``device``: where to compute, None = where the engine does; ``name``: what that is called.
+    """
 
     def __init__(
-        self, jobs: Jobs, engine: Engine, listen: Listener, checked: CheckedGraphs | None = None
+        self,
+        jobs: Jobs,
+        engine: Engine,
+        listen: Listener,
+        *,
+        checked: CheckedGraphs | None = None,
+        device: str | None = None,
+        name: str = "auto",
     ) -> None:
         self._jobs = jobs
         self._engine = engine
         self._listen = listen
         self._checked = checked or CheckedGraphs()
-        self._free_models = False
-        self._free_results = False
+        self._device = device
+        self._name = name
         self._thread = threading.Thread(target=self._loop, name="graphengine-worker", daemon=True)
 
     def start(self) -> None:
@@ -106,18 +117,17 @@ class Worker:
 
     def free(self, *, models: bool, results: bool) -> None:
         """Let networks and kept results go, at once if nothing runs, else after it."""
-        self._free_models |= models
-        self._free_results |= results
+        self._engine.ask_to_free(models=models, results=results)
         if not self._jobs.running:
-            self._free_now()
+            self._engine.free_what_was_asked()
 
     def _loop(self) -> None:
-        while (running := self._jobs.take()) is not None:
+        while (running := self._jobs.take(device=self._name)) is not None:
             try:
                 self._run(running)
             except Exception:
                 logger.exception("job %s could not be run", running.job.id)
-            self._free_now()
+            self._engine.free_what_was_asked()
 
     def _run(self, running: Running) -> None:
         job = running.job
@@ -130,6 +140,7 @@ class Worker:
         state, result = self._state_and_result(running, record, on_event)
         if state == "cancelled" and self._jobs.closed:
             return
+        result = dataclasses.replace(result, device=self._name)
         self._jobs.end(job.id, state, result)
         told = {"job": job.id, "state": state, "seconds": round(result.seconds, 3)}
         logger.info("job %s: %s after %.2f s", job.id, state, result.seconds, extra=told)
@@ -146,6 +157,7 @@ class Worker:
                 workflow,
                 targets=job.targets,
                 graph=graph,
+                device=self._device,
                 on_event=on_event,
                 cancel=running.cancel,
                 pnginfo=pnginfo if isinstance(pnginfo, dict) else None,
@@ -161,13 +173,6 @@ class Worker:
         return ran.status, record.result(
             ran, None if ran.error is None else _error(ran.error, record)
         )
-
-    def _free_now(self) -> None:
-        if self._free_results:
-            self._engine.cache.clear()
-        if self._free_models:
-            self._engine.free_models()
-        self._free_models = self._free_results = False
 
 
 @dataclass

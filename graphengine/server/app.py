@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 
 from aiohttp import web
@@ -110,24 +111,35 @@ def hold_folder(settings: ServerSettings) -> FileLock:
 
 def make_parts(settings: ServerSettings) -> Parts:
     """The long-lived objects; the worker does not run yet."""
+    if settings.devices:
+        settings = settings.model_copy(update={"device": settings.devices[0]})
     engine = make_engine(settings)
     store = _store(settings)
     jobs = Jobs(store, on_restart=settings.on_restart)
     hub = Hub(jobs)
     jobs.on_change = hub.queue_changed
     checked = CheckedGraphs()
-    worker = Worker(jobs, engine, hub.tell, checked)
+    workers = tuple(
+        Worker(jobs, engine, hub.tell, checked=checked, device=device, name=name)
+        for device, name in _devices(settings)
+    )
     return Parts(
         settings,
         engine,
         jobs,
-        worker,
+        workers,
         checked,
         hub,
         object_info=NodeListing(object_info, engine),
         node_list=NodeListing(nodes_answer, engine),
         plugins=PluginWatch(engine, hub),
     )
+
+
+def _devices(settings: ServerSettings) -> Iterator[tuple[str | None, str]]:
+    """Where each worker computes: the first where the engine does; and what that is called."""
+    yield None, settings.device
+    yield from ((device, device) for device in settings.devices[1:])
 
 
 def make_engine(settings: ServerSettings) -> Engine:
@@ -151,14 +163,21 @@ def _below_api(table: web.RouteTableDef) -> Iterable[web.RouteDef]:
 async def _running(app: web.Application) -> AsyncIterator[None]:
     parts = app[PARTS]
     parts.hub.attach()
-    parts.worker.start()
+    for worker in parts.workers:
+        worker.start()
     watching = asyncio.create_task(parts.plugins.watch())
     yield
     watching.cancel()
     parts.jobs.close()
-    await asyncio.to_thread(parts.worker.join, STOP_TIMEOUT_S)
+    await asyncio.to_thread(_join, parts.workers)
     parts.jobs.store.close()
     app[LOCK].release()
+
+
+def _join(workers: Iterable[Worker]) -> None:
+    until = time.monotonic() + STOP_TIMEOUT_S
+    for worker in workers:
+        worker.join(max(until - time.monotonic(), 0))
 
 
 async def _close_sockets(app: web.Application) -> None:

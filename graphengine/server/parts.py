@@ -22,12 +22,16 @@ class Parts:
     settings: ServerSettings
     engine: Engine
     jobs: Jobs
-    worker: Worker
+    workers: tuple[Worker, ...]
     checked: CheckedGraphs
     hub: Hub
     object_info: NodeListing
     node_list: NodeListing
     plugins: PluginWatch
+
+    def free(self, *, models: bool, results: bool) -> None:
+        """Let networks and kept results go, at once if nothing runs, else after it."""
+        self.workers[0].free(models=models, results=results)
 
 
 PARTS = web.AppKey("parts", Parts)

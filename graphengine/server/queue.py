@@ -119,7 +119,7 @@ async def post_free(request: web.Request) -> web.Response:
     body = await read_object(request)
     results = bool(body.get("free_memory"))
     models = bool(body.get("unload_models")) or results
-    parts_of(request).worker.free(models=models, results=results)
+    parts_of(request).free(models=models, results=results)
     return web.Response()
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from graphengine.settings import Settings, option_name
+from graphengine.settings import Device, Settings, option_name
 
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 LogFormat = Literal["text", "json"]
@@ -21,8 +21,8 @@ class ServerSettings(Settings):
     ``allowed_hosts``: names under which the server may be called beside this machine's own;
     ``cors_origin``: a foreign page that may call it. ``database_url``: SQLAlchemy's, by default a
     SQLite file in the user folder. ``on_restart``: what becomes of a job that was running.
-    ``multi_user``: each person has files of their own, named by a header. ``web_directory``: the
-    editor that is served.
+    ``devices``: several to compute on, each with jobs of its own. ``multi_user``: each person has
+    files of their own, named by a header. ``web_directory``: the editor that is served.
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +51,7 @@ class ServerSettings(Settings):
         default="info", validation_alias=option_name("log_level", "verbose")
     )
     log_format: LogFormat = "text"
+    devices: tuple[Device, ...] = ()
     web_directory: Path | None = Field(
         default=None, validation_alias=option_name("web_directory", "front_end_root")
     )

@@ -50,8 +50,9 @@ async def get_system_stats(request: web.Request) -> web.Response:
         "argv": sys.argv,
         "platform": platform.platform(),
     }
-    device = parts_of(request).settings.device
-    return json_answer({"system": system, "devices": await asyncio.to_thread(devices, device)})
+    settings = parts_of(request).settings
+    found = await asyncio.to_thread(devices, settings.device, *settings.devices[1:])
+    return json_answer({"system": system, "devices": found})
 
 
 @routes.get("/extensions")
@@ -137,22 +138,25 @@ def memory_bytes() -> tuple[int, int]:
         return 0, 0
 
 
-def devices(wanted: str) -> list[dict[str, Any]]:
-    """The device that is computed on; a GPU's memory is known once torch is in use."""
+def devices(*wanted: str) -> list[dict[str, Any]]:
+    """What is computed on; a GPU's name and memory are known once torch is in use."""
+    return [_device(name) for name in dict.fromkeys(wanted)]
+
+
+def _device(wanted: str) -> dict[str, Any]:
     total, free = memory_bytes()
-    name, kind = wanted, "cpu" if wanted == "auto" else wanted
+    kind, _, index = wanted.partition(":")
+    name, kind = wanted, "cpu" if kind == "auto" else kind
     torch = sys.modules.get("torch")
-    if torch is not None and wanted in ("auto", "cuda") and torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info()
-        name, kind = torch.cuda.get_device_name(), "cuda"
-    return [
-        {
-            "name": name,
-            "type": kind,
-            "index": 0 if kind == "cuda" else None,
-            "vram_total": total,
-            "vram_free": free,
-            "torch_vram_total": total,
-            "torch_vram_free": free,
-        }
-    ]
+    if torch is not None and wanted != "cpu" and torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info(int(index or 0))
+        name, kind = torch.cuda.get_device_name(int(index or 0)), "cuda"
+    return {
+        "name": name,
+        "type": kind,
+        "index": int(index or 0) if kind == "cuda" else None,
+        "vram_total": total,
+        "vram_free": free,
+        "torch_vram_total": total,
+        "torch_vram_free": free,
+    }

@@ -57,7 +57,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     page = await asyncio.to_thread(
         store.page, cast(list[State], states), limit=limit, offset=offset
     )
-    return answer(JobsAnswer(jobs=[JobAnswer.of(job) for job in page], counts=store.counts()))
+    return answer(JobsAnswer(jobs=[_told(request, job) for job in page], counts=store.counts()))
 
 
 async def create_job(request: web.Request) -> web.Response:
@@ -76,7 +76,7 @@ async def create_job(request: web.Request) -> web.Response:
 
 async def get_job(request: web.Request) -> web.Response:
     """A job."""
-    return answer(JobAnswer.of(_job(request)))
+    return answer(_told(request, _job(request)))
 
 
 async def edit_job(request: web.Request) -> web.Response:
@@ -189,7 +189,7 @@ async def get_cache(request: web.Request) -> web.Response:
 async def clear_cache(request: web.Request) -> web.Response:
     """Forget all results: those in memory after what runs now, and those on disk."""
     parts = parts_of(request)
-    parts.worker.free(models=False, results=True)
+    parts.free(models=False, results=True)
     if parts.engine.cache.disk is not None:
         await asyncio.to_thread(parts.engine.cache.disk.clear)
     return web.Response(status=204)
@@ -198,7 +198,9 @@ async def clear_cache(request: web.Request) -> web.Response:
 async def get_devices(request: web.Request) -> web.Response:
     """The devices and what lies on them."""
     parts = parts_of(request)
-    found = await asyncio.to_thread(system.devices, parts.settings.device)
+    found = await asyncio.to_thread(
+        system.devices, parts.settings.device, *parts.settings.devices[1:]
+    )
     networks = [
         {
             "network": resident.recipe.network,
@@ -254,6 +256,10 @@ routes = [
     web.route(each.method, PREFIX + each.path.replace("{path}", "{path:.+}"), each.call)
     for each in OPERATIONS
 ]
+
+
+def _told(request: web.Request, job: Job) -> JobAnswer:
+    return JobAnswer.of(job, device=parts_of(request).jobs.device_of(job))
 
 
 def _job(request: web.Request) -> Job:

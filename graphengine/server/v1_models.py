@@ -71,6 +71,7 @@ class JobAnswer(Model):
     started: float | None
     finished: float | None
     attempts: int
+    device: str | None = Field(description="Where it runs or ran.")
     prompt: dict[str, Any] = Field(description="As executed once it has run: seeds are drawn.")
     outputs: dict[str, dict[str, Any]] = Field(description="What nodes showed, by node.")
     executed: list[str]
@@ -82,7 +83,9 @@ class JobAnswer(Model):
     )
 
     @classmethod
-    def of(cls, job: Job, node_errors: dict[str, Any] | None = None) -> JobAnswer:
+    def of(
+        cls, job: Job, node_errors: dict[str, Any] | None = None, *, device: str | None = None
+    ) -> JobAnswer:
         """A job as it is told."""
         result = job.result
         error = None if result is None or result.error is None else vars(result.error)
@@ -96,6 +99,7 @@ class JobAnswer(Model):
             started=job.started,
             finished=job.finished,
             attempts=job.attempts,
+            device=device or (None if result is None else result.device),
             prompt=dict((result and result.prompt) or job.prompt),
             outputs={key: dict(shown) for key, shown in result.outputs.items()} if result else {},
             executed=list(result.executed) if result else [],

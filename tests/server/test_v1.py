@@ -173,3 +173,24 @@ def test_an_editors_workflow_is_run_as_it_was_saved(serve: Serve) -> None:
         assert entry["prompt"][3]["extra_pnginfo"]["workflow"] == saved
 
     serve(scenario)
+
+
+def test_each_device_runs_a_job_of_its_own_and_the_job_tells_which(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        long = {
+            "1": {"class_type": "Steps", "inputs": {"count": 2000, "seconds": 0.01}},
+            "2": {"class_type": "Show", "inputs": {"value": ["1", 0]}},
+        }
+        first, second, third = [await client.queue(long) for _ in range(3)]
+        while len((await client.get("/queue"))["queue_running"]) < 2:
+            await asyncio.sleep(0.01)
+        devices = [(await client.get(f"{JOBS}/{job}"))["device"] for job in (first, second, third)]
+        assert sorted(devices[:2]) == ["cpu", "cuda:7"]
+        assert devices[2] is None
+        await client.post("/queue", {"clear": True})
+        await client.post("/interrupt")
+        await client.ended(first)
+        await client.ended(second)
+        assert (await client.get(f"{JOBS}/{second}"))["device"] == devices[1]
+
+    serve(scenario, devices=("cpu", "cuda:7"))
