@@ -1,5 +1,8 @@
 """How often the starter model draws what a caption says: `python evaluate.py [--captions N]`.
 
+`--all` measures what each of the eight settings does instead, and keeps the table for the
+documentation (`settings_figures.py`); `--settings embedding,vae` only those, the others as kept.
+
 Runs the ordinary text-to-image workflow through the engine, once for each unseen caption and with
 a seed of its own, and lets the checker say what each picture shows. Prints a table with 95 %
 intervals (Wilson) and writes a grid picture of the first samples.
@@ -9,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,13 +22,16 @@ from random import Random
 import checker
 import numpy as np
 import scenes
+import settings_figures
 from numpy.typing import NDArray
 from PIL import Image
 from scenes import Scene
+from shares import wilson
 
 from graphengine.engine import Engine
 from graphengine.workflow import Workflow, load_workflow
 
+FIGURES = Path(__file__).parents[2] / "docs/figures/settings.json"
 WORKFLOW = Path(__file__).parents[2] / "workflows/text_to_image.json"
 ATTRIBUTES = ("shape", "colour", "background", "position", "count", "all")
 GRID_COLUMNS = 12
@@ -51,7 +56,12 @@ def main() -> None:
     parser.add_argument("--only", choices=("one", "two", "checker"))
     parser.add_argument("--grid", type=Path, default=Path("starter_model_samples.png"))
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--all", action="store_true", help="all settings, one table")
+    parser.add_argument("--settings", default="", help="with --all: only these, by commas")
     options = parser.parse_args()
+    if options.all:
+        measure_settings(options.captions, [s for s in options.settings.split(",") if s])
+        return
     rows: list[Row] = []
     if options.only in (None, "checker"):
         rows += [judge_checker(quality, 300) for quality in scenes.QUALITIES]
@@ -69,6 +79,18 @@ def main() -> None:
         print(f"samples: {options.grid}")
     if options.json:
         options.json.write_text(json.dumps([vars(row) for row in rows], indent=2) + "\n")
+
+
+def measure_settings(count: int, only: Sequence[str]) -> None:
+    """Print the table row by row; keep it with the rows of other settings that were measured."""
+    kept = json.loads(FIGURES.read_text()) if only and FIGURES.exists() else []
+    rows: list[settings_figures.Row] = []
+    print("| setting | value | n | right | 95 % interval | more |\n|---|---|---|---|---|---|")
+    for row in settings_figures.main_table(count, only):
+        print(settings_figures.line(row), flush=True)
+        rows.append(row)
+    old = [settings_figures.Row(**row) for row in kept if row["about"] not in only]
+    settings_figures.write([*old, *rows], FIGURES)
 
 
 def judge_checker(quality: str, count: int) -> Row:
@@ -125,16 +147,8 @@ def _row(title: str, chosen: Sequence[Scene], pictures: Sequence[NDArray[np.uint
 
 def _line(row: Row) -> str:
     shares = ", ".join(f"{name} {n / row.count:.1%}" for name, n in row.right.items())
-    low, high = _wilson(row.right["all"], row.count)
+    low, high = wilson(row.right["all"], row.count)
     return f"{row.title}: n = {row.count}: {shares} [{low:.1%}, {high:.1%}]"
-
-
-def _wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    share = right / count
-    middle = share + z * z / (2 * count)
-    reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    scale = 1 + z * z / count
-    return (middle - reach) / scale, (middle + reach) / scale
 
 
 def _grid(pictures: Sequence[NDArray[np.uint8]]) -> Image.Image:

@@ -12,7 +12,7 @@ import networks
 import torch
 from torch import Tensor, nn
 
-SAVE_EVERY = 50  # steps
+SAVE_EVERY = 10  # steps
 
 
 def train(

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from graphengine.diffusion.tokenizer import token_ids
 
 FOLDER = STARTER_FOLDER / "embeddings"
-POOL = 2_000
+POOL = 1_000
 BATCH = 16
 WORD = "\0"  # stands for the embedding in a caption
 
@@ -47,7 +47,7 @@ class Concept:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("concept", choices=sorted(CONCEPTS))
-    parser.add_argument("--samples", type=int, default=8_000)
+    parser.add_argument("--samples", type=int, default=800)
     parser.add_argument("--lr", type=float, default=1e-2)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--state")

@@ -36,14 +36,14 @@ GUIDANCE = 1.5
 GRID = 20  # timesteps between two neighbours of the finest grid
 SKIPS = (100, 60, 20)  # for a third of the training each
 HUBER = 0.01
-POOL = 6_000
-BATCH = 32
+POOL = 1_000
+BATCH = 16
 Pool = tuple[Tensor, Tensor]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=6_400)
+    parser.add_argument("--samples", type=int, default=960)
     parser.add_argument("--lr", type=float, default=3e-4)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--state")

@@ -32,7 +32,7 @@ BATCH = 16
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=4_000)
+    parser.add_argument("--samples", type=int, default=2_000)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--state")
