@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,11 +26,15 @@ _MAX_RECORDS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A node's results: its outputs in order, what it showed, how long it took."""
+    """A node's results: its outputs in order, what it showed, how long it took.
+
+    ``made_by``: the digest of the code that made them; '' if it is not known.
+    """
 
     outputs: tuple[Any, ...]
     artifacts: Artifacts | None = None
     seconds: float = 0.0
+    made_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,13 @@ class Cache:
         with self._lock:
             if key in self._kept:
                 self._drop(key)
+
+    def keep_made_by(self, digests: Collection[str]) -> None:
+        """Drop what other code has made: no key will ask for it, and it keeps that code alive."""
+        with self._lock:
+            for key, kept in list(self._kept.items()):
+                if kept.entry.made_by and kept.entry.made_by not in digests:
+                    self._drop(key)
 
     def clear(self) -> None:
         """Forget everything that is in memory."""

@@ -152,6 +152,7 @@ class Engine:
         if self.host is not None:
             self.host.add_to(registry)
         self.registry = registry
+        self.cache.keep_made_by({spec.origin.digest for spec in registry.specs()})
         return registry
 
     @property

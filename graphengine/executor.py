@@ -435,7 +435,7 @@ class Run:
         if artifacts is not None:
             self._artifacts[node.id] = artifacts
         if not is_unique(key):
-            self._cache.put(key, Entry(outputs, artifacts, seconds))
+            self._cache.put(key, Entry(outputs, artifacts, seconds, node.spec.origin.digest))
         elif node.spec.cache == "never":
             self._schedule.keep(node.id)  # within one run it says one thing, whoever asks when
         self._emit(NodeFinished(node.id, artifacts, False, seconds, node.parent, node.display))

@@ -10,11 +10,14 @@ from textwrap import dedent
 
 import pytest
 
+from graphengine.engine import Engine
 from graphengine.errors import GraphEngineError
+from graphengine.folders import Folders
 from graphengine.plugins.decisions import Decisions, load_decisions, save_decisions
 from graphengine.plugins.source import PluginFolders, find_sources, source_at
 from graphengine.registry import Registry, load_registry
 from graphengine.spec import NodeSpec
+from graphengine.workflow import parse_api
 
 PACKAGE = "plugins_test"
 GOOD = """
@@ -384,6 +387,34 @@ def test_a_plugin_that_nobody_uses_any_more_leaves_no_modules(tmp_path: Path) ->
     del registry
     gc.collect()
     assert not [name for name in sys.modules if name.startswith("graphengine_plugins.pack")]
+
+
+def test_results_of_old_code_do_not_keep_it_alive(tmp_path: Path) -> None:
+    text = """
+        from dataclasses import dataclass
+        from graphengine.api import node, socket
+
+        @socket("NUMBER")
+        @dataclass(frozen=True)
+        class Number:
+            value: int
+
+        @node("Make")
+        def make(x: int) -> Number:
+            return Number(x)
+    """
+    folders = PluginFolders(trusted=(tmp_path / "plugins",))
+    places = Folders(*(tmp_path / name for name in ("input", "output", "temp", "user")), models={})
+    engine = Engine(Registry(), places, plugin_folders=folders)
+    workflow = parse_api({"1": {"class_type": "Make", "inputs": {"x": 1}}})
+    for step in range(5):
+        write(tmp_path / "plugins" / "one.py", f"{text}\n    # {step}\n")
+        engine.reload_plugins()
+        engine.run(workflow, targets=("1",)).raise_for_status()
+
+    assert engine.cache.statistics().entries == 1
+    gc.collect()
+    assert len([name for name in sys.modules if name.startswith("graphengine_plugins.one_")]) == 1
 
 
 # --- packages and manifests -----------------------------------------------------------------------
