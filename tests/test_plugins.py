@@ -408,7 +408,7 @@ def test_results_of_old_code_do_not_keep_it_alive(tmp_path: Path) -> None:
     engine = Engine(Registry(), places, plugin_folders=folders)
     workflow = parse_api({"1": {"class_type": "Make", "inputs": {"x": 1}}})
     for step in range(5):
-        write(tmp_path / "plugins" / "one.py", f"{text}\n    # {step}\n")
+        write(tmp_path / "plugins" / "one.py", dedent(text) + f"# {step}\n")
         engine.reload_plugins()
         engine.run(workflow, targets=("1",)).raise_for_status()
 
