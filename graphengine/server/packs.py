@@ -14,7 +14,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from graphengine.comfy.host.host import Host, Pack
-from graphengine.comfy.host.running import running_context
+from graphengine.comfy.host.running import running_context, show
 from graphengine.folders import inside
 from graphengine.server.answers import Refusal
 from graphengine.server.live import Frame, Said
@@ -95,7 +95,7 @@ def _send(parts: Parts, event: Any, data: Any, client_id: str | None) -> None:
         return
     context = running_context()
     if event == _UNENCODED_PREVIEW and context is not None:
-        context.preview(lambda: data[1])
+        show(context, lambda: data[1])
         return
     parts.hub.send(Frame(struct.pack(">I", int(event)) + bytes(data)), client_id)
 

@@ -56,11 +56,12 @@ def load_packs(host: Host, paths: Iterable[Path]) -> None:
 def _load(host: Host, path: Path) -> dict[str, NodeSpec]:
     module = _import(path)
     pack = _pack(path, module)
+    titles = getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}
+    classes = list(_classes(module, titles))
     host.packs.append(pack)
     digest = _digest(path)
     specs: dict[str, NodeSpec] = {}
-    titles = getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}
-    for name, cls in _classes(module, titles):
+    for name, cls in classes:
         try:
             specs[name] = _node(host, pack, name, cls, titles, digest)
             host.classes[name] = cls
@@ -86,6 +87,8 @@ def _classes(module: Any, titles: dict[str, str]) -> Iterator[tuple[str, Any]]:
         yield from mappings.items()
         return
     entry = getattr(module, "comfy_entrypoint", None)
+    if entry is None and getattr(module, "WEB_DIRECTORY", None) is not None:
+        return
     if entry is None:
         raise ImportError("it has neither NODE_CLASS_MAPPINGS nor comfy_entrypoint")
     extension = checking.waited(entry())

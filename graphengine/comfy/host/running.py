@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 from graphengine.context import Context
+from graphengine.events import NodePreview
 
 
 class Running:
@@ -30,3 +33,13 @@ def running_context() -> Context | None:
     """The context of the call that is under way in this thread or task."""
     running = RUNNING.get()
     return None if running is None else running.context
+
+
+def of_node(context: Context, node_id: str | None) -> Context:
+    """The context of another node of the same run, by its id; the same without one."""
+    return context if node_id is None else Context(str(node_id), context.title, context.run)
+
+
+def show(context: Context, make: Callable[[], Any]) -> None:
+    """Show a picture that a plugin made itself, also where previews of sampling are off."""
+    context.run.emit(NodePreview(context.node_id, make))

@@ -14,7 +14,7 @@ from graphengine.comfy.modules import the_host
 from graphengine.folders import MODEL_EXTENSIONS, inside, kind_of
 
 supported_pt_extensions: set[str] = set(MODEL_EXTENSIONS)
-_ANNOTATED = re.compile(r"^(?P<name>.*) ?\[(?P<kind>input|output|temp)\]$", re.DOTALL)
+_ANNOTATED = re.compile(r"^(?P<name>.*?) ?\[(?P<kind>input|output|temp)\]$", re.DOTALL)
 
 
 class _FolderTable(MutableMapping[str, tuple[list[str], set[str]]]):

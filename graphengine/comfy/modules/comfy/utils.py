@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from graphengine.comfy.host.running import running_context
+from graphengine.comfy.host.running import of_node, running_context, show
 from graphengine.comfy.host.stand_ins import missing
 
 PROGRESS_BAR_ENABLED = True
@@ -32,13 +32,14 @@ class ProgressBar:
         if total is not None:
             self.total = total
         self.current = min(value, self.total)
-        context = self._context or running_context()
-        if context is None:
+        running = self._context or running_context()
+        if running is None:
             return
+        context = of_node(running, self.node_id)
         context.progress(self.current, self.total)
         if preview is not None:
             image = preview[1] if isinstance(preview, tuple) else preview
-            context.preview(lambda: image)
+            show(context, lambda: image)
 
     def update(self, value: int) -> None:
         """Say that it is further."""

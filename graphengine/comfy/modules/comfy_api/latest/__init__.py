@@ -6,11 +6,10 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from graphengine.comfy.host.running import running_context
+from graphengine.comfy.host.running import of_node, running_context, show
 from graphengine.comfy.host.stand_ins import missing
 from graphengine.comfy.modules.comfy_api.latest import _io as io
 from graphengine.comfy.modules.comfy_api.latest import _ui as ui
-from graphengine.context import Context
 
 __all__ = [
     "IO",
@@ -112,9 +111,9 @@ def _set_progress(value: float, max_value: float, node_id: str | None, image: An
     context = running_context()
     if context is None:
         raise RuntimeError("set_progress needs a node's call that is under way, in its own thread")
-    told = context if node_id is None else Context(str(node_id), context.title, context.run)
+    told = of_node(context, node_id)
     if image is not None:
-        told.preview(lambda: _picture(image))
+        show(told, lambda: _picture(image))
     told.progress(value, max_value)
 
 

@@ -1,0 +1,134 @@
+"""ComfyUI's modules by name: all documented, found only while plugins are hosted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphengine.comfy.host import stand_ins
+from graphengine.comfy.host.host import Host
+from graphengine.comfy.host.packs import open_host
+from graphengine.folders import Folders
+
+ROOT = Path(__file__).parents[3]
+MODULES = ROOT / "graphengine" / "comfy" / "modules"
+
+
+def names() -> list[str]:
+    """All modules that can be imported, those with a leading underscore left out."""
+    files = [path.relative_to(MODULES) for path in MODULES.rglob("*.py")]
+    dotted = (".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files)
+    return sorted(name for name in dotted if name != "__init__" and "._" not in name)
+
+
+def host_of(base: Path, **packs: str) -> Host:
+    """A host with one-file plugins of these contents."""
+    paths = []
+    for name, content in packs.items():
+        path = base / f"{name}.py"
+        path.write_text(content, encoding="utf-8")
+        paths.append(path)
+    models = {"checkpoints": (base / "models" / "checkpoints",)}
+    folders = Folders(base / "input", base / "output", base / "temp", base / "user", models)
+    return open_host(folders, paths)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_every_module_is_documented(language: str) -> None:
+    page = (ROOT / "docs" / language / "coming-from-comfyui.md").read_text(encoding="utf-8")
+    assert [n for n in names() if f"`{n}`" not in page and n not in ("comfy", "comfy_api")] == [
+        "comfy_execution"
+    ]
+
+
+def test_nothing_is_found_without_plugins() -> None:
+    code = "import graphengine.engine, folder_paths"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "No module named 'folder_paths'" in done.stderr
+
+
+def test_a_pack_that_fails_says_where_and_the_rest_goes_on(tmp_path: Path) -> None:
+    good = "NODE_CLASS_MAPPINGS = {}\n"
+    host = host_of(
+        tmp_path,
+        a="import folder_paths\n\nimport not_installed\n",
+        b="import comfy.ldm.modules\n",
+        c="from comfy.utils import no_such_name\n",
+        d="NODE_CLASS_MAPPINGS = {\n",
+        e="import sys\nsys.exit(3)\n",
+        f="x = 1\n",
+        g=good,
+    )
+    stand_ins.uninstall()
+    told = {Path(failure.file).stem: (failure.line, failure.cause) for failure in host.failures}
+    assert told["a"] == (3, "ModuleNotFoundError: No module named 'not_installed'")
+    assert told["b"][0] == 1
+    assert "no stand-in for ComfyUI's module 'comfy.ldm'" in told["b"][1]
+    assert "no_such_name" in told["c"][1]
+    assert (told["d"][0], told["d"][1][:11]) == (1, "SyntaxError")
+    assert told["e"] == (2, "SystemExit: 3")
+    assert "neither NODE_CLASS_MAPPINGS nor comfy_entrypoint" in told["f"][1]
+    assert [pack.name for pack in host.packs] == ["g"]
+
+
+NODE = """
+class Node:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+    RETURN_TYPES = ("INT",)
+    FUNCTION = "run"
+    def run(self):
+        return (%s,)
+NODE_CLASS_MAPPINGS = {"%s": Node}
+"""
+
+
+def test_a_later_pack_takes_the_place_of_an_earlier_one_but_not_of_ours(tmp_path: Path) -> None:
+    from graphengine.registry import load_registry
+
+    host = host_of(tmp_path, a=NODE % (1, "Same"), b=NODE % (2, "Same"), c=NODE % (3, "KSampler"))
+    registry = load_registry()
+    host.add_to(registry)
+    stand_ins.uninstall()
+    same, sampler = registry.get("Same"), registry.get("KSampler")
+    assert same is not None
+    assert same.origin.package == "custom_nodes.b"
+    assert sampler is not None
+    assert sampler.hosted is None
+    assert any('"KSampler" is already taken' in failure.cause for failure in registry.failures)
+
+
+def test_folders_are_told_and_can_be_added(tmp_path: Path) -> None:
+    host_of(tmp_path, a="NODE_CLASS_MAPPINGS = {}\n")
+    import folder_paths  # type: ignore[import-not-found]
+
+    (tmp_path / "extra").mkdir()
+    (tmp_path / "extra" / "one.xyz").write_text("x", encoding="utf-8")
+    folder_paths.add_model_folder_path("things", str(tmp_path / "extra"))
+    assert folder_paths.get_filename_list("things") == ["one.xyz"]
+    assert folder_paths.get_full_path("things", "one.xyz") == str(tmp_path / "extra" / "one.xyz")
+    assert folder_paths.get_full_path("things", "two.xyz") is None
+    with pytest.raises(FileNotFoundError):
+        folder_paths.get_full_path_or_raise("things", "../a.py")
+    folder_paths.folder_names_and_paths["more"] = ([str(tmp_path / "extra")], {".xyz"})
+    assert folder_paths.get_filename_list("more") == ["one.xyz"]
+    assert folder_paths.get_input_directory() == str(tmp_path / "input")
+    named = folder_paths.get_annotated_filepath("a.png [output]")
+    assert named == str(tmp_path / "output" / "a.png")
+    with pytest.raises(ValueError, match="not a name inside"):
+        folder_paths.get_annotated_filepath("../secret")
+    folder, name, number, subfolder, _ = folder_paths.get_save_image_path(
+        "sub/pic_%width%", str(tmp_path / "output"), 64, 32
+    )
+    assert (folder, name) == (str(tmp_path / "output" / "sub"), "pic_64")
+    assert (number, subfolder) == (1, "sub")
+    (Path(folder) / "pic_64_00007_.png").write_text("", encoding="utf-8")
+    again = folder_paths.get_save_image_path("sub/pic_64", str(tmp_path / "output"))
+    assert again[2] == 8
+    with pytest.raises(AttributeError, match="has no 'no_such_thing'"):
+        _ = folder_paths.no_such_thing
+    stand_ins.uninstall()
