@@ -10,7 +10,7 @@ export interface Listener {
 }
 
 const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 8_000;
+const LONGEST_WAIT_MS = 3_000;
 
 /** How long to wait before the n-th attempt (0 is the first): doubling, with a bound. */
 export function waitBefore(attempt: number): number {
