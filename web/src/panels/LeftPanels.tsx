@@ -111,7 +111,7 @@ function RailButton({ icon, label, open, count = 0, bad = false, onClick }: Rail
       <Icon name={icon} />
       {count === 0 ? null : (
         <span
-          className={bad ? "badge bad" : "badge"}
+          className={bad ? "rail-count bad" : "rail-count"}
           data-count={count > 99 ? "99+" : count}
           aria-hidden="true"
         />

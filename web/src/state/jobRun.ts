@@ -12,13 +12,11 @@ const STATUS: Readonly<Record<JobAnswer["state"], RunStatus>> = {
   interrupted: "stopped",
 };
 
-/** The run that a job's record describes; previews that we saw stay. */
+/** The run that the record of a job which has ended describes; the frames that we saw stay. */
 export function jobRun(job: JobAnswer, before: Run): Run {
   const nodes = new Map<string, NodeRun>();
   const put = (id: string, fields: Partial<NodeRun>) => {
-    const url = before.nodes.get(id)?.previewUrl;
-    const known = nodes.get(id) ?? { status: "waiting", ...(url ? { previewUrl: url } : {}) };
-    nodes.set(id, { ...known, ...fields });
+    nodes.set(id, { ...(nodes.get(id) ?? { status: "waiting" }), ...fields });
   };
   for (const id of before.nodes.keys()) put(id, {});
   for (const id of job.cached) put(id, { status: "cached" });

@@ -76,6 +76,18 @@ describe("a run", () => {
     });
   });
 
+  it("shows no preview on a node that is done, and takes none that comes late", () => {
+    const late: Told = { kind: "preview", job: "p", node: "5", url: "blob:2" };
+    const run = played(
+      [0, { kind: "executing", job: "p", node: "5" }],
+      [1, { kind: "preview", job: "p", node: "5", url: "blob:1" }],
+      [2, step(1, 1, "finished")],
+      [3, late],
+    );
+    expect(run.nodes.get("5")).toEqual({ status: "done" });
+    expect(run.frames.map((frame) => frame.url)).toEqual(["blob:1", "blob:2"]);
+  });
+
   it("leaves nothing running once it was stopped or is done", () => {
     const begun = [0, { kind: "executing", job: "p", node: "5" }] as const;
     const stopped = played(begun, [1, { kind: "stopped", job: "p" }]);

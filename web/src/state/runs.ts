@@ -137,8 +137,14 @@ function previewed(run: Run, node: string | null, url: string): Run {
   const before = run.frames.at(-1);
   const after = before?.node === node ? before.step + 1 : 1;
   const step = Math.max(run.nodes.get(node)?.value ?? 1, after);
-  const next = withNodes(run, [node], (at) => ({ ...at, status: "running", previewUrl: url }));
+  const next = withNodes(run, [node], (at) =>
+    isOver(at.status) ? at : { ...at, status: "running", previewUrl: url },
+  );
   return { ...next, frames: thinned([...run.frames, { url, node, step }]) };
+}
+
+function isOver(status: NodeStatus): boolean {
+  return status === "done" || status === "cached" || status === "error";
 }
 
 /** Half of the frames, once there are too many: every other one, and the last. */
@@ -170,27 +176,35 @@ function withState(run: Run, state: NodeState, now: number): Run {
   }
   if (state.state === "finished") {
     if (grown) return run;
-    return withNodes(run, [id], ({ value: _value, max: _max, ...node }) => ({
-      ...node,
-      status: node.status === "cached" ? "cached" : "done",
-    }));
+    return withNodes(run, [id], finishedNode);
   }
   const paced = max > 1 && run.pace?.node !== id ? { node: id, since: now, from: value } : run.pace;
   const next = withNodes(run, [id], (node) => ({ ...node, status: "running", value, max }));
   return { ...next, pace: paced };
 }
 
+/** A node that is done shows what it made, no longer what it was making. */
+function finishedNode({
+  value: _value,
+  max: _max,
+  previewUrl: _preview,
+  ...node
+}: NodeRun): NodeRun {
+  return {
+    ...node,
+    status: node.status === "running" || node.status === "waiting" ? "done" : node.status,
+  };
+}
+
 function ended(run: Run, status: "done" | "stopped"): Run {
   const nodes = new Map<string, NodeRun>();
-  for (const [id, node] of run.nodes) {
-    const stopped = node.status === "running" ? { ...node, status: "waiting" as const } : node;
-    nodes.set(id, status === "stopped" ? stopped : { ...node, status: finished(node.status) });
-  }
+  for (const [id, node] of run.nodes) nodes.set(id, over(node, status));
   return { ...run, status, nodes, current: null, pace: null };
 }
 
-function finished(status: NodeStatus): NodeStatus {
-  return status === "running" ? "done" : status;
+function over(node: NodeRun, status: "done" | "stopped"): NodeRun {
+  if (node.status !== "running") return node;
+  return status === "stopped" ? { ...node, status: "waiting" } : finishedNode(node);
 }
 
 function failed(run: Run, told: Extract<Told, { kind: "failed" }>): Run {

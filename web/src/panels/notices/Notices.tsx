@@ -6,9 +6,9 @@ export function Notices() {
   const { t } = useTranslation();
   const notices = useNotices((state) => state.notices);
   return (
-    <section className="notices" aria-live="polite" aria-label={t("panels.notices")}>
+    <section className="messages" aria-live="polite" aria-label={t("panels.notices")}>
       {notices.map((notice) => (
-        <div key={notice.id} className={`notice floating ${notice.tone}`}>
+        <div key={notice.id} className={`message floating ${notice.tone}`}>
           <p>{notice.text}</p>
           {notice.action === undefined ? null : (
             <button

@@ -19,7 +19,7 @@ export default function PreferencesDialog({
   return (
     <PanelDialog title={t("preferences.title")} className="wide">
       <Tabs.Root defaultValue={page}>
-        <Tabs.List className="tab-list" aria-label={t("preferences.title")}>
+        <Tabs.List className="dialog-tabs" aria-label={t("preferences.title")}>
           <Tabs.Trigger className="button quiet" value="general">
             {t("preferences.general")}
           </Tabs.Trigger>
@@ -152,6 +152,9 @@ function KeyRow({ command }: { readonly command: Command }) {
   const [listening, setListening] = useState(false);
   const [taken, setTaken] = useState<string | null>(null);
   const shortcuts = shortcutsOf(command, chosen);
+  const keys =
+    shortcuts.length === 0 ? t("preferences.noKey") : shortcuts.map(shortcutText).join(", ");
+  const shown = listening ? t("preferences.press") : keys;
   useEffect(() => {
     if (!listening) return;
     const take = (event: KeyboardEvent) => {
@@ -185,15 +188,11 @@ function KeyRow({ command }: { readonly command: Command }) {
       <button
         type="button"
         className="button"
-        aria-label={t("preferences.rebind", { command: t(command.label) })}
+        aria-label={`${shown} · ${t("preferences.rebind", { command: t(command.label) })}`}
         aria-pressed={listening}
         onClick={() => setListening(!listening)}
       >
-        {listening
-          ? t("preferences.press")
-          : shortcuts.length === 0
-            ? t("preferences.noKey")
-            : shortcuts.map(shortcutText).join(", ")}
+        {shown}
       </button>
       <button
         type="button"

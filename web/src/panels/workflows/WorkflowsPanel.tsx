@@ -159,7 +159,7 @@ function Versions({ name, close }: { readonly name: string; readonly close: () =
     if (opened !== undefined) showOpened(opened, `${name} (${number})`);
   };
   return (
-    <section className="versions" aria-label={t("workflows.versionsOf", { name })}>
+    <section className="saved-versions" aria-label={t("workflows.versionsOf", { name })}>
       <header className="panel-head">
         <h3>{t("workflows.versionsOf", { name })}</h3>
         <Action icon="close" label={t("panels.close")} onClick={close} />
