@@ -71,6 +71,12 @@ WorkflowFile = Annotated[
     ),
 ]
 Folder = Annotated[Path | None, typer.Option(metavar="DIR")]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="DIR", help="A folder whose plugins all run.  [default: plugins, as enabled]"
+    ),
+]
 
 
 @app.command(epilog=EPILOG)
@@ -88,6 +94,7 @@ def run(
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where pictures go.  [default: output]")
     ] = None,
+    plugins: Plugins = None,
     as_json: AsJson = False,
     language: Language = None,
     debug: Debug = False,
@@ -100,7 +107,7 @@ def run(
     with reporting(language, as_json, debug) as out:
         from graphengine.setting_sources import load_settings
 
-        settings = load_settings(output_directory=output)
+        settings = load_settings(output_directory=output, plugin_directories=plugins or None)
         raise typer.Exit(_run(settings, file, changes or [], out))
 
 
@@ -154,7 +161,7 @@ def serve(
     temp_directory: Folder = None,
     user_directory: Folder = None,
     models: Folder = None,
-    plugins: Annotated[list[Path] | None, typer.Option(metavar="DIR")] = None,
+    plugins: Plugins = None,
     extra_model_paths_config: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Names further folders of models.")
     ] = None,
@@ -323,13 +330,17 @@ def plot(
 
 @app.command(epilog=EPILOG)
 def validate(
-    file: WorkflowFile, as_json: AsJson = False, language: Language = None, debug: Debug = False
+    file: WorkflowFile,
+    plugins: Plugins = None,
+    as_json: AsJson = False,
+    language: Language = None,
+    debug: Debug = False,
 ) -> None:
     """Check a workflow without running it; say everything that is wrong."""
     with reporting(language, as_json, debug) as out:
         from graphengine.setting_sources import load_settings
 
-        settings = load_settings()
+        settings = load_settings(plugin_directories=plugins or None)
         registry = open_registry(settings, out)
         problems = _problems(file, registry, settings.folders())
         errors = sum(problem.severity == "error" for problem in problems)
@@ -401,6 +412,7 @@ def nodes(
     name: Annotated[
         str | None, typer.Argument(metavar="[NODE]", help="Show all about this node.")
     ] = None,
+    plugins: Plugins = None,
     as_json: AsJson = False,
     language: Language = None,
     debug: Debug = False,
@@ -410,7 +422,7 @@ def nodes(
         from graphengine import docs
         from graphengine.setting_sources import load_settings
 
-        settings = load_settings()
+        settings = load_settings(plugin_directories=plugins or None)
         registry = open_registry(settings, out)
         specs = registry.specs() if name is None else (docs.find_node(registry, name),)
         if as_json:

@@ -201,6 +201,13 @@ def test_the_commands_speak_and_exit_as_they_should(tmp_path: Path) -> None:
     assert graphengine("plugin", "enable", "bad", base=tmp_path).returncode == 0
     assert f"{bad}:2 could not be loaded" in graphengine("nodes", base=tmp_path).stderr
     assert graphengine("plugin", "disable", "bad", base=tmp_path).returncode == 0
+    (tmp_path / "named").mkdir()
+    (tmp_path / "named" / "one.py").write_text(
+        "from graphengine.api import node\n@node('One')\ndef one() -> int:\n    return 1\n"
+    )
+    folder = str(tmp_path / "named")
+    assert graphengine("nodes", "One", "--plugins", folder, base=tmp_path).returncode == 0
+    assert graphengine("nodes", "One", base=tmp_path).returncode == 1
     assert graphengine("nodes", base=tmp_path).stderr == ""
     done = graphengine("plugin", "enable", "bat", base=tmp_path)
     assert (done.returncode, "Nearest: bad" in done.stderr) == (1, True)

@@ -306,6 +306,8 @@ export interface JobAnswer {
   readonly started: number | null;
   readonly finished: number | null;
   readonly attempts: number;
+  /** Where it runs or ran. */
+  readonly device: string | null;
   /** As executed once it has run: seeds are drawn. */
   readonly prompt: { readonly [name: string]: unknown };
   /** What nodes showed, by node. */
