@@ -6,9 +6,9 @@ import { useServer } from "../../state/server";
 import { duration } from "../queue/queue";
 import { evaluations, secondsAStep } from "./cost";
 import { EmbeddingRow } from "./EmbeddingRow";
-import { chooseVae, dropVae, insertClipSkip, insertLcmLora } from "./edits";
+import { chooseVae, dropVae, insertClipSkip } from "./edits";
 import type { Found, Setting } from "./find";
-import { isLcmOn, lcmLora, presetFor, switchOff, switchOn } from "./lcm";
+import { insertAndSwitchOn, isLcmOn, lcmLora, presetFor, switchOff, switchOn } from "./lcm";
 import { NumberField } from "./NumberField";
 import { SeedRow } from "./SeedRow";
 import { SettingRow } from "./SettingRow";
@@ -96,7 +96,11 @@ function LcmRow({ eight, found }: { readonly eight: Eight; readonly found: Found
         <button
           type="button"
           className="button"
-          onClick={() => applyEdit((workflow) => insertLcmLora(workflow, found, lora))}
+          onClick={() =>
+            applyEdit((workflow) =>
+              preset === undefined ? null : insertAndSwitchOn(workflow, found, preset, lora),
+            )
+          }
         >
           {t("eight.lcm.insert", { name: lora })}
         </button>

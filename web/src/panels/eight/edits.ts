@@ -98,7 +98,7 @@ export function insertLcmLora(workflow: Workflow, found: Found, file: string): C
     type: "LoraLoaderModelOnly",
     values: { lora_name: file, strength_model: 1 },
   });
-  if (found.lcm.sampling !== null) return lora.change;
+  if (found.lcm.samplings.length > 0 || found.lcm.other !== null) return lora.change;
   const graph = graphOf(workflow, source.graph);
   const id = String(Number(lora.node) + 1);
   const node = makeNode({

@@ -6,7 +6,15 @@ import { parseNative, toNative } from "../../model/native";
 import { chooseVae, dropVae, insertClipSkip, insertLcmLora } from "./edits";
 import { readField, setField } from "./fields";
 import { type Found, findSamplers, findSettings, type Setting } from "./find";
-import { isLcmOn, type LcmPreset, lcmLora, presetFor, switchOff, switchOn } from "./lcm";
+import {
+  insertAndSwitchOn,
+  isLcmOn,
+  type LcmPreset,
+  lcmLora,
+  presetFor,
+  switchOff,
+  switchOn,
+} from "./lcm";
 import { pinsOf, placeAt, togglePin } from "./pins";
 import { pathOf } from "./walk";
 
@@ -264,7 +272,7 @@ describe("sampling put together from parts", () => {
     expect(found.vae?.source?.at.node).toBe("1");
     const after = changed(workflow, insertLcmLora(workflow, found, "lcm.safetensors"));
     expect(settings(after).lcm.loras.length).toBe(1);
-    expect(value(after, settings(after).lcm.sampling)).toBe("lcm");
+    expect(settings(after).lcm.samplings.length).toBe(1);
   });
 });
 
@@ -334,27 +342,43 @@ describe("the LCM switch", () => {
     expect(toNative(off)).toEqual(toNative(workflow));
   });
 
-  it("wakes the LoRA with LCM and puts it to sleep again", () => {
+  it("puts LCM's parts in and to sleep, wakes them, and is taken back in one step", () => {
     const workflow = textToImage();
-    const inserted = changed(
-      workflow,
-      insertLcmLora(workflow, settings(workflow), "lcm.safetensors"),
-    );
     const preset = presets[0] as LcmPreset;
-    const on = changed(inserted, switchOn(inserted, settings(inserted), preset));
-    const lora = (of: Workflow) => of.top.nodes.get("7")?.mode;
-    expect(lora(on)).toBe("always");
-    const asleep: Change = {
-      kind: "edit-node",
-      graph: "",
-      node: "7",
-      fields: { mode: "bypassed" },
-    };
-    const sleeping = changed(inserted, asleep);
-    const awake = changed(sleeping, switchOn(sleeping, settings(sleeping), preset));
-    expect(lora(awake)).toBe("always");
     const plain = { steps: 20, cfg: 7, method: "euler", scheduler: "normal" };
-    expect(lora(changed(awake, switchOff(awake, settings(awake), plain)))).toBe("bypassed");
+    const insertion = insertAndSwitchOn(workflow, settings(workflow), preset, "lcm.safetensors");
+    const on = changed(workflow, insertion);
+    const parts = (of: Workflow) => ["7", "8"].map((id) => of.top.nodes.get(id)?.mode);
+    expect(numbers(on)).toEqual([4, 1, "lcm", "sgm_uniform"]);
+    expect(parts(on)).toEqual(["always", "always"]);
+    const off = changed(on, switchOff(on, settings(on), plain));
+    expect(numbers(off)).toEqual([20, 7, "euler", "normal"]);
+    expect(parts(off)).toEqual(["bypassed", "bypassed"]);
+    expect(settings(off).lcm.loras.length).toBe(1);
+    const again = changed(off, switchOn(off, settings(off), preset));
+    expect(parts(again)).toEqual(["always", "always"]);
+  });
+
+  it("changes a node that says how to sample, and changes it back", () => {
+    const sampling: Drawn = {
+      id: "9",
+      type: "ModelSamplingDiscrete",
+      values: { sampling: "eps" },
+      inputs: [socket("model", "MODEL")],
+    };
+    const workflow = drawn(
+      [checkpoint, sampling, sampler("5")],
+      [
+        ["1", 0, "9", 0, "MODEL"],
+        ["9", 0, "5", 0, "MODEL"],
+      ],
+    );
+    const says = (of: Workflow) => of.top.nodes.get("9")?.values["sampling"];
+    const on = changed(workflow, switchOn(workflow, settings(workflow), presets[0] as LcmPreset));
+    expect(says(on)).toBe("lcm");
+    const plain = { steps: 20, cfg: 7, method: "euler", scheduler: "normal" };
+    const off = changed(on, switchOff(on, settings(on), plain));
+    expect([says(off), off.top.nodes.get("9")?.mode]).toEqual(["eps", "always"]);
   });
 
   it("gives ordinary numbers to a workflow that was saved with LCM", () => {

@@ -48,10 +48,13 @@ export interface FoundVae {
   readonly setting: Setting | null;
 }
 
-/** What of LCM stands between the model and the sampler. */
+/** What of LCM stands between the model and the sampler, also what is bypassed now. */
 export interface FoundLcm {
   readonly loras: readonly Place[];
-  readonly sampling: Setting | null;
+  /** Nodes that sample as LCM does. */
+  readonly samplings: readonly Place[];
+  /** A node that says how to sample and does not say LCM's way. */
+  readonly other: Setting | null;
 }
 
 /** The names of a node type's inputs, as far as it is known. */
@@ -193,26 +196,27 @@ class Look {
   }
 
   lcm(guider: Place): FoundLcm {
-    const places = [...behind(this.workflow, guider, MODEL)];
-    const loras = places.filter((at) => {
-      const setting = this.own(at, ["lora_name"]);
+    const places = [...behind(this.workflow, guider, MODEL), ...this.asleep()];
+    const says = (at: Place, input: string, wanted: RegExp) => {
+      const setting = this.own(at, [input]);
       const value = setting?.field ? readField(this.workflow, setting.field) : undefined;
-      return typeof value === "string" && /lcm/i.test(value);
-    });
-    const sampling = places.map((at) => this.own(at, ["sampling"])).find((one) => one !== null);
-    return { loras: [...loras, ...this.asleep()], sampling: sampling ?? null };
+      return typeof value === "string" && wanted.test(value);
+    };
+    const samplings = places.filter((at) => says(at, "sampling", /^lcm$/));
+    const others = places.filter((at) => says(at, "sampling", /^(?!lcm$)/));
+    return {
+      loras: places.filter((at) => says(at, "lora_name", /lcm/i)),
+      samplings,
+      other: others[0] === undefined ? null : this.own(others[0], ["sampling"]),
+    };
   }
 
-  /** LCM LoRAs that are bypassed now: they are not on the way, but can be woken. */
+  /** Nodes that are bypassed: they are not on the way, but can be woken. */
   private asleep(): readonly Place[] {
-    const sleeping: Place[] = [];
-    for (const node of this.workflow.top.nodes.values()) {
-      const name = node.values["lora_name"];
-      const lcm = typeof name === "string" && /lcm/i.test(name);
-      if (lcm && node.mode === "bypassed")
-        sleeping.push({ graph: TOP, node: node.id, inside: null });
-    }
-    return sleeping;
+    const nodes = [...this.workflow.top.nodes.values()];
+    return nodes
+      .filter((node) => node.mode === "bypassed")
+      .map((node) => ({ graph: TOP, node: node.id, inside: null }));
   }
 
   private texts(at: Place): readonly Prompt[] {

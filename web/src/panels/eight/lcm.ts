@@ -1,10 +1,11 @@
 /** The LCM switch: a few small numbers while it is on, the old ones when it goes off. Pure. */
 
-import type { Change } from "../../model/changes";
-import { type GraphId, type Mode, type NodeId, TOP, type Workflow } from "../../model/document";
+import { applyChange, type Change } from "../../model/changes";
+import { type Mode, TOP, type Workflow } from "../../model/document";
 import { isObject, type Json, type JsonObject } from "../../model/json";
+import { insertLcmLora } from "./edits";
 import { type Field, readField, setField } from "./fields";
-import type { Found, Setting } from "./find";
+import { type Found, findSettings, type Setting } from "./find";
 import { behind, nodeAt, type Place, pathOf } from "./walk";
 
 /** A row of the table that the server has for the switch. */
@@ -61,32 +62,40 @@ export function switchOn(workflow: Workflow, found: Found, preset: LcmPreset): r
     [found.cfg, preset.cfg],
     [found.method, preset.sampler_name],
     [found.scheduler, preset.scheduler],
-    [found.lcm.sampling, "lcm"],
+    [found.lcm.other, "lcm"],
   ];
   const set = wanted.flatMap(([setting, value]) =>
     setting?.field ? [{ field: setting.field, value }] : [],
   );
-  const before = {
-    values: set.map(({ field }) => remembered(workflow, field)),
-    modes: found.lcm.loras.map((at) => mode(workflow, at)),
-  };
+  const before = { values: set.map(({ field }) => remembered(workflow, field)) };
   return [
     ...set.map(({ field, value }) => setField(workflow, field, value)),
-    ...found.lcm.loras.map((at) => wake(at, "always")),
+    ...modes(found, "always"),
     keep(workflow, { ...keptAll(workflow), [pathOf(found.sampler)]: before }),
   ];
 }
 
-/** Put the switch off: everything as it was before it went on. */
+/** Put the switch off: the old numbers, and LCM's parts bypassed. */
 export function switchOff(workflow: Workflow, found: Found, plain: LcmPlain): readonly Change[] {
   const before = kept(workflow, found);
   const { [pathOf(found.sampler)]: _gone, ...others } = keptAll(workflow);
-  if (before === null) return ordinary(workflow, found, plain);
+  if (before === null) return [...ordinary(workflow, found, plain), ...modes(found, "bypassed")];
   const values = list(before["values"]).flatMap((entry) => restored(workflow, entry));
-  const modes = list(before["modes"]).flatMap((entry) =>
-    found.lcm.loras.length > 0 ? restoredMode(workflow, entry) : [],
-  );
-  return [...values, ...modes, ...sleeping(found, before), keep(workflow, others)];
+  const nodes = new Set(list(before["values"]).map((entry) => isObject(entry) && entry["node"]));
+  return [...values, ...modes(found, "bypassed", nodes), keep(workflow, others)];
+}
+
+/** Put LCM's LoRA in and the switch on, as one step. */
+export function insertAndSwitchOn(
+  workflow: Workflow,
+  found: Found,
+  preset: LcmPreset,
+  file: string,
+): readonly Change[] | null {
+  const inserted = insertLcmLora(workflow, found, file);
+  if (inserted === null) return null;
+  const [after] = applyChange(workflow, inserted);
+  return [inserted, ...switchOn(after, findSettings(after, found.sampler), preset)];
 }
 
 /** What a workflow that was saved with LCM on gets when it goes off. */
@@ -99,10 +108,16 @@ export interface LcmPlain {
 
 // --- pieces --------------------------------------------------------------------------------------
 
-/** LoRAs that came after the switch went on sleep when it goes off. */
-function sleeping(found: Found, before: JsonObject): readonly Change[] {
-  const known = new Set(list(before["modes"]).map((entry) => isObject(entry) && entry["node"]));
-  return found.lcm.loras.filter((at) => !known.has(at.node)).map((at) => wake(at, "bypassed"));
+/** LCM's parts in a mode: awake, or looked through; not those that get their old value back. */
+function modes(
+  found: Found,
+  mode: Mode,
+  except: ReadonlySet<unknown> = new Set(),
+): readonly Change[] {
+  const parts = [...found.lcm.loras, ...found.lcm.samplings].filter((at) => !except.has(at.node));
+  return parts.map(
+    ({ graph, node }): Change => ({ kind: "edit-node", graph, node, fields: { mode } }),
+  );
 }
 
 function ordinary(workflow: Workflow, found: Found, plain: LcmPlain): readonly Change[] {
@@ -112,10 +127,9 @@ function ordinary(workflow: Workflow, found: Found, plain: LcmPlain): readonly C
     [found.method, plain.method],
     [found.scheduler, plain.scheduler],
   ];
-  const set = wanted.flatMap(([setting, value]) =>
+  return wanted.flatMap(([setting, value]) =>
     setting?.field ? [setField(workflow, setting.field, value)] : [],
   );
-  return [...set, ...found.lcm.loras.map((at) => wake(at, "bypassed"))];
 }
 
 function valueIn(workflow: Workflow, setting: Setting | null): Json | undefined {
@@ -134,23 +148,6 @@ function restored(workflow: Workflow, entry: Json): readonly Change[] {
   if (typeof graph !== "string" || typeof node !== "string" || !named) return [];
   const field: Field = { at: { graph, node, inside: null }, name };
   return nodeAt(workflow, field.at) ? [setField(workflow, field, value ?? null)] : [];
-}
-
-function mode(workflow: Workflow, at: Place): JsonObject {
-  return { graph: at.graph, node: at.node, mode: nodeAt(workflow, at)?.mode ?? "always" };
-}
-
-function restoredMode(workflow: Workflow, entry: Json): readonly Change[] {
-  if (!isObject(entry)) return [];
-  const { graph, node, mode } = entry;
-  if (typeof graph !== "string" || typeof node !== "string") return [];
-  const at: Place = { graph, node, inside: null };
-  const known = mode === "always" || mode === "muted" || mode === "bypassed";
-  return nodeAt(workflow, at) && (known || typeof mode === "number") ? [wake(at, mode)] : [];
-}
-
-function wake(at: { graph: GraphId; node: NodeId }, mode: Mode): Change {
-  return { kind: "edit-node", graph: at.graph, node: at.node, fields: { mode } };
 }
 
 function kept(workflow: Workflow, found: Found): JsonObject | null {
