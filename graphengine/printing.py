@@ -6,8 +6,10 @@ a `Printed` is in force, in that thread or task, goes there instead.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TextIO
 
@@ -82,6 +84,13 @@ def route_prints() -> None:
     """Put the router before standard output; called once, by who owns the process."""
     if not isinstance(sys.stdout, Router):
         sys.stdout = Router(sys.stdout)
+
+
+@contextlib.contextmanager
+def prints_aside() -> Iterator[None]:
+    """What is printed meanwhile, as by plugins that are imported, goes to standard error."""
+    with Printed(), contextlib.redirect_stdout(Router(sys.stdout)):
+        yield
 
 
 def note_printed(text: str, characters: int) -> None:

@@ -131,6 +131,20 @@ def test_printed_megabytes_are_cut_off_told_and_kept_out_of_the_answer(
     assert MOST_SHOWN_CHARACTERS <= len(done.stderr) < MOST_SHOWN_CHARACTERS + 1000
 
 
+def test_what_a_plugin_prints_while_it_is_imported_is_kept_out_of_the_answer(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "loud.py").write_text("for _ in range(100):\n    print('hello ' * 2000)\n")
+    command = [sys.executable, "-m", "graphengine", "nodes", "KSampler", "--json"]
+    done = subprocess.run(
+        [*command, "--plugins", str(tmp_path)], capture_output=True, text=True, check=True
+    )
+
+    assert json.loads(done.stdout)["nodes"][0]["id"] == "KSampler"
+    assert done.stderr.startswith("hello hello")
+    assert len(done.stderr) <= MOST_SHOWN_CHARACTERS + 1000
+
+
 def test_few_words_are_no_warning(tmp_path: Path) -> None:
     @node("Few")
     def few() -> int:

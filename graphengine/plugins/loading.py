@@ -22,6 +22,7 @@ from graphengine.plugins.importing import NAMESPACE, forget_modules, import_snap
 from graphengine.plugins.manifest import NO_MANIFEST, Manifest
 from graphengine.plugins.plugin import LoadFailure, Plugin, State
 from graphengine.plugins.source import PluginFolders, Source, find_sources
+from graphengine.printing import prints_aside
 from graphengine.spec import NodeSpec, NodeTexts, Origin
 from graphengine.texts import load_texts
 
@@ -83,13 +84,8 @@ def load_plugin(
     found = Found()
     close: Callable[[], object] | None = None
     if run and state == "enabled" and not failures:
-        if manifest.isolated and not inside:
-            close = _load_isolated(source, manifest, found, environments)
-        elif source.module:
-            _load_installed(source, found)
-        else:
-            load = "" if inside else f"_{uuid.uuid4().hex[:8]}"
-            close = partial(forget_modules, _load_package(source, found, load))
+        with prints_aside():
+            close = _load(source, manifest, found, inside=inside, environments=environments)
     plugin = Plugin(
         source.name,
         source.path,
@@ -172,6 +168,19 @@ def _load_package(source: Source, found: Found, load: str) -> str:
             if not parts:
                 break
     return name
+
+
+def _load(
+    source: Source, manifest: Manifest, found: Found, *, inside: bool, environments: Path | None
+) -> Callable[[], object] | None:
+    """Load a plugin's modules; what takes them away again."""
+    if manifest.isolated and not inside:
+        return _load_isolated(source, manifest, found, environments)
+    if source.module:
+        _load_installed(source, found)
+        return None
+    load = "" if inside else f"_{uuid.uuid4().hex[:8]}"
+    return partial(forget_modules, _load_package(source, found, load))
 
 
 def _load_isolated(
