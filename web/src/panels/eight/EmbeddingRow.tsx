@@ -55,7 +55,7 @@ export function EmbeddingRow({ found }: { readonly found: Found }) {
       {installed.length === 0 ? (
         <p className="hint">{t("eight.embedding.none")}</p>
       ) : (
-        <div className="setting-line">
+        <>
           <Choice
             label={t("eight.embedding.choose")}
             value={chosen}
@@ -63,23 +63,25 @@ export function EmbeddingRow({ found }: { readonly found: Found }) {
             first={t("eight.embedding.choose")}
             onChange={setChosen}
           />
-          <button
-            type="button"
-            className="button"
-            disabled={chosen === "" || !positive?.field}
-            onClick={() => put(positive)}
-          >
-            {t("eight.embedding.positive")}
-          </button>
-          <button
-            type="button"
-            className="button"
-            disabled={chosen === "" || !negative?.field}
-            onClick={() => put(negative)}
-          >
-            {t("eight.embedding.negative")}
-          </button>
-        </div>
+          <div className="setting-line even">
+            <button
+              type="button"
+              className="button"
+              disabled={chosen === "" || !positive?.field}
+              onClick={() => put(positive)}
+            >
+              {t("eight.embedding.positive")}
+            </button>
+            <button
+              type="button"
+              className="button"
+              disabled={chosen === "" || !negative?.field}
+              onClick={() => put(negative)}
+            >
+              {t("eight.embedding.negative")}
+            </button>
+          </div>
+        </>
       )}
     </SettingRow>
   );

@@ -414,6 +414,15 @@ describe("several samplers", () => {
   });
 });
 
+describe("a sampler that decodes its own pictures", () => {
+  it("has its VAE at itself", () => {
+    const strip = { ...sampler("5"), type: "KSamplerFilmstrip" };
+    const inputs = [...(strip["inputs"] as object[]), socket("vae", "VAE")];
+    const workflow = drawn([checkpoint, { ...strip, inputs }], [["1", 2, "5", 6, "VAE"]]);
+    expect(settings(workflow).vae?.source?.at.node).toBe("1");
+  });
+});
+
 describe("pins", () => {
   it("are added, found by path, and taken off", () => {
     const workflow = textToImage();

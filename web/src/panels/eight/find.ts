@@ -114,7 +114,7 @@ export function findSettings(
   };
 }
 
-/** The decoders that show what a sampler makes, and the VAE that they use. */
+/** The decoders that show what a sampler makes (it may be one itself), and the VAE that they use. */
 export function findVae(workflow: Workflow, sampler: Place, names: InputNames): FoundVae | null {
   const decoders = decodersOf(workflow, sampler, names);
   const [first] = decoders;
@@ -248,6 +248,7 @@ function decodersOf(workflow: Workflow, sampler: Place, names: InputNames): read
   for (const place of everyPlace(workflow)) {
     const node = nodeAt(workflow, place);
     if (node === undefined || !isDecoder(node)) continue;
+    if (pathOf(place) === wanted) near.push(place);
     let samplers = 0;
     for (const at of behind(workflow, place, LATENT)) {
       const found = nodeAt(workflow, at);
