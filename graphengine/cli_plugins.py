@@ -148,6 +148,7 @@ def enable(name: Name, language: Language = None, debug: Debug = False) -> None:
         plugin = _plugin(name)
         change_decisions(_folders(), lambda known: known.enable(name, plugin.digest))
         typer.echo(out.text("cli_plugin_enabled", name=name))
+        _print_wishes(plugin, out)
 
 
 @plugin_app.command(epilog=EPILOG)
@@ -182,9 +183,7 @@ def _print_plugin(plugin: Plugin, out: Output) -> None:
     version = f" {plugin.manifest.version}" if plugin.manifest.version else ""
     state = out.text(_STATES[plugin.state])
     typer.echo(f"{plugin.name}{version}: {state}, {plugin.path}")
-    if plugin.manifest.capabilities:
-        asks = ", ".join(plugin.manifest.capabilities)
-        typer.echo("    " + out.text("cli_plugin_asks", capabilities=asks))
+    _print_wishes(plugin, out)
     if plugin.specs:
         typer.echo("    " + ", ".join(spec.id for spec in plugin.specs))
     problems = [
@@ -195,6 +194,13 @@ def _print_plugin(plugin: Plugin, out: Output) -> None:
         for failure in plugin.failures
     ]
     print_problems([*problems, *([plugin.notice] if plugin.notice else [])], out, err=False)
+
+
+def _print_wishes(plugin: Plugin, out: Output) -> None:
+    """What its nodes do beside computing, by its own account."""
+    if plugin.manifest.capabilities:
+        asks = ", ".join(plugin.manifest.capabilities)
+        typer.echo("    " + out.text("cli_plugin_asks", capabilities=asks))
 
 
 _STATES = {

@@ -5,6 +5,7 @@ PyTorch counts the writes to each tensor; comparing two numbers costs nothing be
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ class Counted(NamedTuple):
 
 def count_writes(arguments: Mapping[str, Any]) -> tuple[Counted, ...]:
     """The tensors among a call's arguments, also inside sockets and lists."""
+    if "torch" not in sys.modules:
+        return ()
     found: list[Counted] = []
     for name, value in arguments.items():
         if type(value) not in _PLAIN:
@@ -35,11 +38,16 @@ def count_writes(arguments: Mapping[str, Any]) -> tuple[Counted, ...]:
     return tuple(found)
 
 
+def changed_inputs(counted: Iterable[Counted]) -> tuple[str, ...]:
+    """The inputs whose tensors have been written to since they were counted."""
+    names = (name for name, tensor, writes in counted if tensor._version != writes)
+    return tuple(dict.fromkeys(names))
+
+
 def check_unchanged(counted: Iterable[Counted], node_id: str, title: str) -> None:
-    """Raises `InputChanged` if one of the tensors has been written to since it was counted."""
-    for name, tensor, writes in counted:
-        if tensor._version != writes:
-            raise InputChanged("input_changed", node_id=node_id, title=title, input=name)
+    """Raises `InputChanged` if an input has been written to."""
+    for name in changed_inputs(counted):
+        raise InputChanged("input_changed", node_id=node_id, title=title, input=name)
 
 
 def _counted(name: str, value: Any) -> Iterable[Counted]:

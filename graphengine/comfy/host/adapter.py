@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphengine.comfy.host import body, checking, mutations
+from graphengine.comfy.host import body, checking
 from graphengine.comfy.host.crossing import bridged
 from graphengine.comfy.host.dynamic_prompt import DynamicPrompt
 from graphengine.comfy.host.inputs import Declaration, Validated, input_specs, read_declaration
@@ -18,6 +18,7 @@ from graphengine.comfy.host.types import Declared, named
 from graphengine.context import Context
 from graphengine.results import Outputs
 from graphengine.spec import Fault, Hosted, NodeSpec, Origin, OutputSpec
+from graphengine.unchanged import count_writes
 
 if TYPE_CHECKING:
     from graphengine.comfy.host.host import Host
@@ -186,7 +187,7 @@ class HostedNode:
         token = RUNNING.set(Running(context))
         try:
             function = self._function_of(context, self._function, given)
-            before = mutations.versions(given)
+            before = count_writes(given)
             result = function(**given)
         finally:
             RUNNING.reset(token)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphengine.comfy.host import body, mutations
+from graphengine.comfy.host import body
 from graphengine.comfy.host.instances import Instances
 from graphengine.comfy.host.running import running_context
 from graphengine.context import Context, Surroundings
@@ -18,6 +18,7 @@ from graphengine.folders import Folders
 from graphengine.plugins.plugin import LoadFailure
 from graphengine.registry import Registry
 from graphengine.spec import NodeSpec
+from graphengine.unchanged import Counted, changed_inputs
 
 if TYPE_CHECKING:
     from graphengine.diffusion.residency import ModelStore
@@ -80,9 +81,9 @@ class Host:
         """What a whole run is in: no gradients, as hosted nodes expect it."""
         return body.without_gradients()
 
-    def note_mutations(self, before: mutations.Versions, context: Context) -> None:
+    def note_mutations(self, before: Iterable[Counted], context: Context) -> None:
         """Warn if a call has written into the tensors that it was given."""
-        for name in mutations.changed(before):
+        for name in changed_inputs(before):
             self.torn = True
             warning = GraphEngineError(
                 "hosted_mutation", title=context.title, node_id=context.node_id, input=name

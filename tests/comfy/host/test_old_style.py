@@ -445,7 +445,7 @@ def test_only_wanted_targets_run(serve: Serve) -> None:
         ("few", "must return a tuple (INT, INT), but returned 1"),
         ("none", "but returned NoneType"),
         ("text", "but returned str"),
-        ("exit", "SystemExit: 3"),
+        ("exit", "sys.exit, status 3"),
         ("raise", "missing thing"),
         ("base", "worse than an exception"),
         ("ui", "is not JSON"),
