@@ -19,6 +19,9 @@ from graphengine.diffusion.prompt import CHUNK, Chunk, EmbeddingRow, empty_chunk
 from graphengine.diffusion.tokenizer import END, TextKind
 from graphengine.sockets import Clip, FileRef
 
+# OpenCLIP's H has 24 layers; no other encoder has 23 or 24.
+_CLIP_H_LAYERS = 24
+
 Vectors = Callable[[FileRef], Tensor]
 
 
@@ -64,13 +67,16 @@ def chosen_layer(clip: Clip, kind: TextKind, layers: int) -> tuple[int, bool]:
     =====================  ===========  ==========
 
     A layer that the encoder does not have means its last one, with layer norm in every family.
+    Layers count from the end of the whole encoder, of which diffusers' folders of SD 2.x leave out
+    the last layer, because it is never used.
     """
     sdxl = kind == "clip_g" or len(clip.encoders) > 1
+    left_out = _CLIP_H_LAYERS - layers if layers == _CLIP_H_LAYERS - 1 else 0
     default = -1 if kind == "clip_l" and not sdxl else -2
     layer = default if clip.layer is None else clip.layer
-    if -layer > layers:
+    if -layer > layers + left_out:
         return layers, True
-    return layers + 1 + layer, not sdxl
+    return min(layers, layers + left_out + 1 + layer), not sdxl
 
 
 def _token_embeddings(network: Any, chunks: Sequence[Chunk], vectors: Vectors) -> Tensor:

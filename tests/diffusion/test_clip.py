@@ -204,6 +204,10 @@ def test_the_real_encoders_stop_where_the_field_does(checkpoints: dict[str, Clip
     assert chosen_layer(set_last_layer(sd1, -12), "clip_l", 12) == (1, True)
     assert chosen_layer(set_last_layer(sd1, -13), "clip_l", 12) == (12, True)
     assert chosen_layer(sd2, "clip_h", 24) == (23, True)
+    # diffusers' folders leave out the last of the 24.
+    assert chosen_layer(sd2, "clip_h", 23) == (23, True)
+    assert chosen_layer(set_last_layer(sd2, -3), "clip_h", 23) == (22, True)
+    assert chosen_layer(set_last_layer(sd2, -1), "clip_h", 23) == (23, True)
     assert chosen_layer(sdxl, "clip_l", 12) == (11, False)
     assert chosen_layer(sdxl, "clip_g", 32) == (31, False)
     assert chosen_layer(set_last_layer(sdxl, -24), "clip_l", 12) == (12, True)
