@@ -23,7 +23,7 @@ from typer.core import TyperCommand
 from graphengine import __version__
 from graphengine.cli_plugins import add_commands
 from graphengine.errors import GraphEngineError, Problem, ProblemsFound
-from graphengine.printing import route_prints
+from graphengine.printing import past_router, route_prints
 from graphengine.reporting import (
     EPILOG,
     FAILED,
@@ -496,7 +496,7 @@ def _display(graph: Graph, out: Output) -> Iterator[Callable[[Event], None]]:
     from graphengine import run_display
 
     if out.as_json:
-        yield run_display.json_lines(typer.echo)
+        yield run_display.json_lines(past_router(typer.echo))
     elif sys.stderr.isatty():
         with run_display.bars(graph, out.language) as show:
             yield show

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TextIO
 
@@ -91,6 +91,19 @@ def prints_aside() -> Iterator[None]:
     """What is printed meanwhile, as by plugins that are imported, goes to standard error."""
     with Printed(), contextlib.redirect_stdout(Router(sys.stdout)):
         yield
+
+
+def past_router(write: Callable[[str], None]) -> Callable[[str], None]:
+    """The same for what the program itself says, also while a body is running."""
+
+    def written(text: str) -> None:
+        before = _printed.set(None)
+        try:
+            write(text)
+        finally:
+            _printed.reset(before)
+
+    return written
 
 
 def note_printed(text: str, characters: int) -> None:
