@@ -92,11 +92,13 @@ function TabItem({ tab, active }: { readonly tab: Tab; readonly active: boolean 
           </span>
         )}
       </button>
+      {/* For pointers: a list of tabs may hold nothing but tabs. By keyboard, Delete closes one. */}
       <button
         type="button"
         className="tab-close"
         tabIndex={-1}
-        aria-label={t("tabs.closeNamed", { name: tab.name })}
+        aria-hidden="true"
+        title={t("tabs.closeNamed", { name: tab.name })}
         onClick={() => closeTab(tab.id)}
       >
         ×

@@ -416,9 +416,10 @@ describe("several samplers", () => {
 
 describe("a sampler that decodes its own pictures", () => {
   it("has its VAE at itself", () => {
-    const strip = { ...sampler("5"), type: "KSamplerFilmstrip" };
-    const inputs = [...(strip["inputs"] as object[]), socket("vae", "VAE")];
-    const workflow = drawn([checkpoint, { ...strip, inputs }], [["1", 2, "5", 6, "VAE"]]);
+    const plain = sampler("5");
+    const inputs = [...(plain["inputs"] as object[]), socket("vae", "VAE")];
+    const strip = { ...plain, type: "KSamplerFilmstrip", inputs };
+    const workflow = drawn([checkpoint, strip], [["1", 2, "5", 6, "VAE"]]);
     expect(settings(workflow).vae?.source?.at.node).toBe("1");
   });
 });

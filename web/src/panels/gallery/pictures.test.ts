@@ -37,6 +37,7 @@ function job(fields: Partial<JobAnswer>): JobAnswer {
     started: 2,
     finished: 3,
     attempts: 1,
+    device: null,
     prompt: PROMPT,
     outputs: {},
     executed: [],
