@@ -225,11 +225,13 @@ class TextEncoder:
 class Vae:
     """Encodes pictures to latents and back; ``family`` gives the latent's scale.
 
-    ``pixel_space`` VAEs (no weights) pass pictures through unchanged.
+    ``pixel_space`` VAEs (no weights) pass pictures through unchanged. ``encoder``: the encoder's
+    weights where a file of its own holds them (TAESD); ``weights`` are then the decoder's.
     """
 
     weights: Weights | None
     family: Family
+    encoder: Weights | None = None
 
 
 # --- conditioning -------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from graphengine.diffusion.devices import (
     storage_dtype,
 )
 from graphengine.diffusion.networks import assign, open_text_encoder, open_unet, open_vae
+from graphengine.diffusion.tiny_vae import open_tiny_vae
 from graphengine.errors import InputError, OutOfMemory
 from graphengine.sockets import Model, TextEncoder, Vae, WeightPatch, Weights
 
@@ -120,10 +121,17 @@ class ModelStore:
         return self.network(Recipe(encoder.weights, encoder.kind, opened, patches))
 
     def vae(self, vae: Vae) -> nn.Module:
-        """The AutoencoderKL of a VAE; InputError for one in pixel space, which has none."""
+        """The AutoencoderKL or TinyVae of a VAE; InputError for pixel space, which has none."""
         if vae.weights is None:
             raise InputError("vae_has_no_network")
-        return self.network(Recipe(vae.weights, "vae", partial(open_vae, vae.weights)))
+        opened: Callable[[], nn.Module] = partial(open_vae, vae.weights)
+        name = "vae"
+        if vae.encoder is not None:
+            scale = vae.family.latent_scale
+            opened = partial(open_tiny_vae, vae.encoder, vae.weights, scale)
+            # One decoder may go with several encoders.
+            name = f"vae with {vae.encoder.file}"
+        return self.network(Recipe(vae.weights, name, opened))
 
     def network(self, recipe: Recipe) -> nn.Module:
         """The network of a recipe: the one in memory, or made now, others making room for it."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from safetensors.torch import save_file
 
 from graphengine.api import Context, Folders, InputError
@@ -102,3 +104,29 @@ def test_a_lora_in_the_wrong_folder_is_named(
     save_file({"lora_unet_mid_block_attentions_0_proj_in.lora_up.weight": up}, str(path))
     with pytest.raises(ModelFileError, match="LoraLoader"):
         call("CheckpointLoaderSimple", context=context, ckpt_name=path.name)
+
+
+def test_a_taesd_is_offered_once_both_halves_are_there(
+    builtins: Registry, call: Call, context: Context, folders: Folders
+) -> None:
+    spec = builtins.get("VAELoader")
+    assert spec is not None
+    widget = spec.inputs[0].widget
+    assert widget is not None
+    torch.manual_seed(0)
+    network = AutoencoderTiny()
+    folder = model_folder(folders, "vae_approx")
+    offered = [widget.choices(folders)]
+    for half in ("encoder", "decoder"):
+        state = getattr(network, half).layers.state_dict()
+        shift = half == "decoder"
+        tensors = {
+            f"{int(key.split('.')[0]) + shift}.{key.split('.', 1)[1]}": tensor
+            for key, tensor in state.items()
+        }
+        save_file(tensors, folder / f"taesd_{half}.safetensors")
+        offered.append(widget.choices(folders))
+    assert offered == [("pixel_space",), ("pixel_space",), ("taesd", "pixel_space")]
+    vae = call("VAELoader", context=context, vae_name="taesd")
+    assert vae.family.latent_scale == 0.18215
+    assert "taesd_encoder" in vae.encoder.file.path
