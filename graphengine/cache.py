@@ -231,8 +231,12 @@ def measure(entry: Entry) -> tuple[tuple[Storage, ...], int]:
     plain_bytes = _PLAIN_BYTES
     storages: dict[tuple[str, int], Storage] = {}
     stack: list[Any] = list(entry.outputs)
-    if entry.artifacts is not None:
-        stack.append(entry.artifacts)
+    shown = entry.artifacts
+    if shown is not None and shown.more:
+        stack.append(shown)
+    elif shown is not None:  # texts and names of files, which most sinks show
+        plain_bytes += _PLAIN_BYTES * (1 + 4 * len(shown.images))
+        plain_bytes += sum(map(sys.getsizeof, shown.texts))
     seen: set[int] = set()
     while stack:
         value = stack.pop()
