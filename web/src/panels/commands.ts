@@ -96,7 +96,7 @@ export const panelCommands: readonly Command[] = [
     id: "panels.settings",
     label: "commands.settings",
     category: "view",
-    shortcut: "S",
+    shortcut: "A",
     run: () => panels().toggleSide(),
   },
   {
@@ -129,7 +129,7 @@ export const panelCommands: readonly Command[] = [
     id: "help.keys",
     label: "commands.keys",
     category: "help",
-    shortcut: "Shift+?",
+    shortcut: "?",
     run: () => panels().show({ kind: "preferences", page: "keys" }),
   },
 ];

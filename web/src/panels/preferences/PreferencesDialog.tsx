@@ -1,6 +1,7 @@
 import { Tabs } from "radix-ui";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { toggle, useView } from "../../canvas/view";
 import { allCommands } from "../../commands/all";
 import type { Command } from "../../commands/command";
 import { shortcutOf, shortcutsOf, shortcutText, useKeymap } from "../../commands/keys";
@@ -42,7 +43,8 @@ function General() {
   const { t } = useTranslation();
   const [language, setLanguage] = useState<Language | "">(chosenLanguage() ?? "");
   const { theme, setTheme } = useTheme();
-  const { motion, snap, set } = usePreferences();
+  const { motion, set } = usePreferences();
+  const snap = useView((view) => view.snap);
   const change = (wanted: Language | "") => {
     setLanguage(wanted);
     void chooseLanguage(wanted === "" ? null : wanted);
@@ -81,11 +83,7 @@ function General() {
       </Choice>
       <label className="preference">
         <span>{t("preferences.snap")}</span>
-        <input
-          type="checkbox"
-          checked={snap}
-          onChange={(event) => set({ snap: event.target.checked })}
-        />
+        <input type="checkbox" checked={snap} onChange={() => toggle("snap")} />
       </label>
     </div>
   );

@@ -4,8 +4,6 @@ import { create } from "zustand";
 
 export interface Preferences {
   readonly motion: "system" | "reduced";
-  /** Whether nodes that are moved keep to the grid. */
-  readonly snap: boolean;
   /** Whether the first hint was seen. */
   readonly greeted: boolean;
 }
@@ -15,14 +13,14 @@ interface PreferencesState extends Preferences {
 }
 
 const STORED = "graphengine.preferences";
-const DEFAULTS: Preferences = { motion: "system", snap: false, greeted: false };
+const DEFAULTS: Preferences = { motion: "system", greeted: false };
 
 export const usePreferences = create<PreferencesState>()((set, get) => ({
   ...stored(),
   set: (changed) => {
     set(changed);
-    const { motion, snap, greeted } = get();
-    localStorage.setItem(STORED, JSON.stringify({ motion, snap, greeted }));
+    const { motion, greeted } = get();
+    localStorage.setItem(STORED, JSON.stringify({ motion, greeted }));
     showMotion();
   },
 }));
