@@ -416,9 +416,12 @@ class Run:
         return draw_seeds(graph, SystemRandom())
 
     def _finish_growth(self, node: GraphNode, expansion: Expansion) -> None:
-        """The node's own results, now that those of what it grew into are there."""
+        """The node's own results, now that those of what it grew into are there.
+
+        A hosted node's are kept by its own key, whatever it grew into, as its authors expect.
+        """
         outputs = expansion.resolve(node.spec, self._results)
-        if any(self._keys.is_volatile(target) for target in expansion.targets):
+        if node.spec.hosted is None and any(map(self._keys.is_volatile, expansion.targets)):
             self._volatile.add(node.id)
         for target in expansion.targets:
             self._schedule.release(target)

@@ -168,6 +168,8 @@ def test_grown_nodes_take_tensors_as_literals(serve: Serve) -> None:
         assert entry["status"]["status_str"] == "success", error_of(entry)
         file = entry["outputs"]["3"]["images"][0]
         assert (await client.response("GET", "/view", params=file)).status == 200
+        _, frames = await watched(client, prompt)
+        assert started(frames) == []
 
     serve(scenario)
 
