@@ -84,7 +84,7 @@ export function LightLayer({ scene, nodes, setPlaces }: Props) {
   useEffect(() => request.current());
 
   useDrag(canvas, nodes, setPlaces);
-  return <canvas ref={canvas} className="light-layer" role="presentation" />;
+  return <canvas ref={canvas} className="light-layer" />;
 }
 
 /** Pointers that begin on a node move or select it; all others are left to the pane below. */

@@ -63,7 +63,7 @@ export function Minimap({ scene, nodes }: Props) {
   };
   return (
     <div className="minimap" title={t("canvas.minimap")} onPointerDown={go} onPointerMove={go}>
-      <canvas ref={canvas} width={WIDTH} height={HEIGHT} role="presentation" />
+      <canvas ref={canvas} width={WIDTH} height={HEIGHT} />
       <Seen scale={scale} left={left} top={top} />
     </div>
   );

@@ -29,11 +29,35 @@ export function findTypes(
     if (fit === null) continue;
     const score = wanted === "" ? 0 : wordScore(info, wanted, language);
     if (score === null) continue;
-    const shy = (info.deprecated ? 300 : 0) + (info.experimental ? 20 : 0);
-    found.push({ info, score: score + fit - shy });
+    found.push({ info, score: score + fit + custom(info) });
   }
   const title = (one: Found) => one.info.texts[language].title || one.info.id;
   return found.sort((a, b) => b.score - a.score || title(a).localeCompare(title(b), language));
+}
+
+/** What people mean most often when several fit equally well. */
+const USUAL: readonly string[] = [
+  "KSampler",
+  "VAEDecode",
+  "CLIPTextEncode",
+  "SaveImage",
+  "PreviewImage",
+  "LoadImage",
+  "CheckpointLoaderSimple",
+  "EmptyLatentImage",
+  "VAEEncode",
+  "LoraLoader",
+  "VAELoader",
+  "CLIPSetLastLayer",
+  "ImageScale",
+  "LatentUpscale",
+  "ControlNetApplyAdvanced",
+];
+
+function custom(info: NodeInfo): number {
+  const usual = USUAL.includes(info.id) ? 45 - USUAL.indexOf(info.id) * 2 : 0;
+  const hidden = info.texts.en.category.startsWith("_") || info.experimental ? 25 : 0;
+  return usual - hidden - (info.deprecated ? 300 : 0);
 }
 
 /** Letters as they are compared: width, case and kana make no difference. */

@@ -138,7 +138,9 @@ function Header({ node, shape, title, problems, path }: HeaderProps) {
     <header className="node-header" title={description} onDoubleClick={onDoubleClick}>
       <span className="node-dot" aria-hidden="true" />
       {naming ? <TitleField node={node} title={title} /> : <h3>{title}</h3>}
-      {shape.kind === "unknown" && <span className="badge bad">{t("canvas.unknownNode")}</span>}
+      {shape.kind === "unknown" && (
+        <span className="node-badge bad">{t("canvas.unknownNode")}</span>
+      )}
       {shape.kind === "subgraph" && (
         <button
           type="button"
@@ -150,8 +152,8 @@ function Header({ node, shape, title, problems, path }: HeaderProps) {
           <Icon name="enter" />
         </button>
       )}
-      {node.mode === "muted" && <span className="badge">{t("canvas.muted")}</span>}
-      {node.mode === "bypassed" && <span className="badge">{t("canvas.bypassed")}</span>}
+      {node.mode === "muted" && <span className="node-badge">{t("canvas.muted")}</span>}
+      {node.mode === "bypassed" && <span className="node-badge">{t("canvas.bypassed")}</span>}
       <Why path={path} />
       <Status path={path} problems={problems} />
     </header>
