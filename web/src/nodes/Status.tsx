@@ -1,6 +1,7 @@
 /** How a node is doing, what is wrong with it, and why it would run. */
 
 import { useTranslation } from "react-i18next";
+import { writeJson } from "../model/json";
 import type { ProblemAnswer } from "../protocol/generated";
 import { useExplained, useNodeRun } from "../state/server";
 import { useLanguage } from "./texts";
@@ -68,6 +69,6 @@ export function Why({ path }: { readonly path: string }) {
 }
 
 function shortened(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  const text = typeof value === "string" ? value : writeJson(value ?? null);
   return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { viewUrl } from "../../api/routes";
-import type { JsonObject } from "../../model/json";
+import { type JsonObject, writeJson } from "../../model/json";
 import type { JobAnswer } from "../../protocol/generated";
 import { useServer } from "../../state/server";
 import { Icon } from "../Icon";
@@ -206,7 +206,7 @@ function Made({ job, picture }: { readonly job: JobAnswer; readonly picture: Pic
               <dt>{node}</dt>
               {Object.entries(values).map(([name, value]) => (
                 <dd key={name}>
-                  {name}: {typeof value === "object" ? JSON.stringify(value) : String(value)}
+                  {name}: {typeof value === "object" ? writeJson(value) : String(value)}
                 </dd>
               ))}
             </div>

@@ -1,4 +1,5 @@
 import { useTranslation } from "react-i18next";
+import { writeJson } from "../../model/json";
 import type { ProblemAnswer, ReasonAnswer } from "../../protocol/generated";
 import { checkActive } from "../../state/run";
 import { useRun, useServer } from "../../state/server";
@@ -146,7 +147,7 @@ function NodeName({ path }: { readonly path: string }) {
 
 function shownIn(reason: ReasonAnswer): Record<string, string> {
   const text = (value: unknown) => {
-    const whole = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+    const whole = typeof value === "string" ? value : writeJson(value ?? null);
     return whole.length > 40 ? `${whole.slice(0, 40)}…` : whole;
   };
   return { input: reason.input ?? "", before: text(reason.before), after: text(reason.after) };
