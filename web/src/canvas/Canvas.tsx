@@ -189,8 +189,8 @@ const EMPTY = {
 function useLight(scene: Scene): boolean {
   return useStore((state) => {
     const [x, y, zoom] = state.transform;
-    // Before the canvas has a size, React Flow would build every node.
-    if (state.width === 0) return scene.nodes.length > CROWD;
+    // Before the canvas has a size and looks at the graph, React Flow would build every node.
+    if (state.width === 0 || (x === 0 && y === 0 && zoom === 1)) return scene.nodes.length > CROWD;
     if (zoom < LIGHT_BELOW) return true;
     if (zoom >= LIGHT_MANY_BELOW || scene.nodes.length < CROWD) return false;
     const right = (state.width - x) / zoom;
