@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,15 @@ from playwright.sync_api import Locator, Page, expect
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = ("serious", "critical")
+RUN_TIMEOUT_MS = 90_000
+DROP = """async ([name, type, content]) => {
+  const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name, {type}));
+  const canvas = document.querySelector('main');
+  for (const kind of ['dragenter', 'dragover', 'drop'])
+    canvas.dispatchEvent(new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true}));
+}"""
 
 
 class Editor:
@@ -23,14 +33,66 @@ class Editor:
         self.page.goto(self.url + path)
         expect(self.page.get_by_role("main")).to_be_visible()
 
+    # --- the canvas ---
+
+    @property
+    def canvas(self) -> Locator:
+        """The node graph."""
+        return self.page.get_by_role("region", name="Node graph")
+
+    @property
+    def nodes(self) -> Locator:
+        """All nodes in view."""
+        return self.page.locator("article.node")
+
+    @property
+    def wires(self) -> Locator:
+        """All links in view."""
+        return self.page.locator(".react-flow__edge")
+
+    def node(self, title: str) -> Locator:
+        """A node of the canvas by its title."""
+        return self.page.get_by_role("article", name=title, exact=True).first
+
+    def socket(self, title: str, socket: str) -> Locator:
+        """A socket by what it is called: "Output MODEL" or "Input model"."""
+        return self.node(title).get_by_role("button", name=f"{socket}, ").first
+
+    def empty(self) -> None:
+        """A new workflow with nothing in it, and all the room for it."""
+        self.page.get_by_role("button", name="New workflow").click()
+        expect(self.nodes).to_have_count(0)
+        settings = self.page.get_by_role("button", name="Show advanced settings")
+        if settings.get_attribute("aria-pressed") == "true":
+            settings.click()
+
+    def select(self, title: str) -> None:
+        """Click a node's header."""
+        self.node(title).get_by_role("heading").click()
+
+    def drag(self, start: Locator, to: Locator | tuple[float, float]) -> None:
+        """With the left button, from the middle of one thing to another or to a place."""
+        from_x, from_y = _middle(start)
+        to_x, to_y = to if isinstance(to, tuple) else _middle(to)
+        mouse = self.page.mouse
+        mouse.move(from_x, from_y)
+        mouse.down()
+        mouse.move((from_x + to_x) / 2, (from_y + to_y) / 2, steps=3)
+        mouse.move(to_x, to_y, steps=3)
+        mouse.up()
+
     def keys(self, *keys: str) -> None:
         """Press keys one after the other."""
         for key in keys:
             self.page.keyboard.press(key)
 
-    def node(self, title: str) -> Locator:
-        """A node of the canvas by its title."""
-        return self.page.get_by_role("article", name=title, exact=True).first
+    # --- files ---
+
+    def drop(self, name: str, content: bytes, media_type: str = "application/json") -> None:
+        """Drag a file into the window."""
+        self.page.evaluate(DROP, [name, media_type, base64.b64encode(content).decode()])
+
+    # --- the server ---
 
     def api(self, path: str) -> Any:
         """What the server says."""
@@ -42,12 +104,35 @@ class Editor:
         """All jobs, newest first."""
         return list(self.api("/jobs")["jobs"])
 
+    def run(self) -> Any:
+        """Press Ctrl+Enter and wait until the job has ended; the job."""
+        before = {job["id"] for job in self.jobs()}
+        self.keys("Control+Enter")
+        return self.ended(before)
+
+    def ended(self, before: set[str]) -> Any:
+        """The job that was not there before, once it has ended."""
+        for _ in range(RUN_TIMEOUT_MS // 200):
+            new = [job for job in self.jobs() if job["id"] not in before]
+            if new and new[0]["finished"]:
+                return new[0]
+            self.page.wait_for_timeout(200)
+        raise AssertionError("no job has ended")
+
+    # --- accessibility ---
+
     def violations(self) -> list[str]:
         """What axe finds that is serious."""
-        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        self.page.evaluate(AXE.read_text(encoding="utf-8") + "; 0")
         found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
         return [
             f"{one['id']}: {one['nodes'][0]['html'][:200]}"
             for one in found["violations"]
             if one["impact"] in SERIOUS
         ]
+
+
+def _middle(locator: Locator) -> tuple[float, float]:
+    box = locator.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
