@@ -25,6 +25,8 @@ step types mypy
 if [ $# -eq 0 ]; then
     prepare_web_tests
     web check
+    # From here on a missing browser or bundle is a failure, no reason to skip.
+    export GRAPHENGINE_TEST_EDITOR=1
     # Two processes share the cores, so each of them computes on one.
     export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
     set -- -n 2
