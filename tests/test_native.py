@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from graphengine import native
 from graphengine.canvas import Canvas, CanvasLink, CanvasNode, Slot, Subgraph
+from graphengine.comfy.convert import to_workflow
 from graphengine.comfy.ui_format import parse_ui
 from graphengine.comfy.ui_writing import to_ui, without_repetition
 from graphengine.errors import GraphEngineError, ProblemsFound
 from graphengine.native import native_text, parse_native, to_native
+from graphengine.workflow import to_api
 from tests.comfy.drawing import LAYOUTS, drawn, file, slot, subgraph
 
 ROOT = Path(__file__).parent.parent
@@ -276,3 +278,27 @@ def test_an_edited_value_wins_over_what_was_saved() -> None:
     again = to_ui(parse_native(data), LAYOUTS)
 
     assert again["nodes"][0]["widgets_values"] == [-3, "odd"]
+
+
+def test_an_instances_named_values_are_not_taken_by_their_place() -> None:
+    """What our editor saves has no list of values: each goes to the input of its name."""
+    inner = drawn(
+        3,
+        "EmptyLatentImage",
+        [slot("width", "INT", 1, widget=True), slot("height", "INT", 2, widget=True)],
+        "LATENT",
+        [1, 2, 3],
+    )
+    links = [(1, -10, 0, 3, 0, "INT"), (2, -10, 1, 3, 1, "INT")]
+    definition = subgraph("size", [inner], links, "width height", "")
+    slots = [slot("width", "INT", widget=True), slot("height", "INT", widget=True)]
+    canvas, _ = parse_ui(
+        file([drawn(9, "size", slots)], definitions={"subgraphs": [definition]}), LAYOUTS
+    )
+    data = to_native(canvas)
+    data["nodes"][0]["values"] = {"height": 768, "width": 512}
+
+    workflow, _ = to_workflow(parse_native(data), LAYOUTS)
+
+    found = to_api(workflow)["9:3"]["inputs"]
+    assert found == {"width": 512, "height": 768, "batch_size": 3}

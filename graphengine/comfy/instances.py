@@ -107,8 +107,8 @@ def _promoted(
 
 def _listed(node: CanvasNode) -> list[Any]:
     """The instance's values as a list, if they were saved as one; else none."""
-    as_object = isinstance(node.saved.get("widgets_values"), dict)
-    if as_object or "widgets_values_named" in node.saved:
+    as_list = isinstance(node.saved.get("widgets_values"), list)
+    if not as_list or "widgets_values_named" in node.saved:
         return []
     listed: list[Any] = []
     for name, value in node.values.items():

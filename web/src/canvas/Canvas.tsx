@@ -124,6 +124,7 @@ function Flow() {
         onReconnectEnd={(_, edge, __, state) => dropLink(edge, state)}
         isValidConnection={isValidConnection}
         onPaneContextMenu={(event) => openMenu(event)}
+        onNodeClick={selectOnly}
         onNodeContextMenu={(event, node) => openMenu(event, node)}
         onEdgeContextMenu={(event, edge) => openMenu(event, undefined, edge)}
         onlyRenderVisibleElements={nodes.length > MANY}
@@ -354,6 +355,12 @@ function selectAlso(changes: readonly (readonly [string, boolean])[]): void {
   select(chosen, chosen.size === 0 ? tab.selectedLinks : []);
 }
 
+/** A click on one of several selected nodes leaves only that one selected. */
+function selectOnly(event: MouseEvent, node: FlowNode): void {
+  if (event.shiftKey || event.ctrlKey || event.metaKey) return;
+  if ((activeTab()?.selection.size ?? 0) > 1) useWorkspace.getState().select([node.id]);
+}
+
 // --- links -------------------------------------------------------------------------------------
 
 function asConnection(one: Connection | FlowEdge): Connection {
@@ -403,10 +410,8 @@ function relink(edge: FlowEdge, connection: Connection): void {
     link(ends);
     return;
   }
-  const { apply } = useWorkspace.getState();
-  apply([{ kind: "remove", graph: activeGraphId(), links: [edge.id] }]);
-  const again = tryLink(ends);
-  if (!isRefusal(again)) apply(again);
+  const removal = { kind: "remove", graph: activeGraphId(), links: [edge.id] } as const;
+  useWorkspace.getState().apply([change, removal]);
 }
 
 /** A link's end was dropped in the open: the link is gone. */
