@@ -13,7 +13,7 @@ from graphengine.server.settings import ServerSettings
 from graphengine.setting_sources import names_of
 
 DOCS = Path(__file__).parent.parent / "docs"
-GUIDES = ("http-api.md", "deployment.md")
+GUIDES = ("getting-started.md", "eight-settings.md", "http-api.md", "deployment.md")
 
 
 def text_of(language: str, guide: str) -> str:

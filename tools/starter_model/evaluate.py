@@ -83,12 +83,12 @@ def main() -> None:
 
 def measure_settings(count: int, only: Sequence[str]) -> None:
     """Print the table row by row; keep it with the rows of other settings that were measured."""
-    kept = json.loads(FIGURES.read_text()) if only and FIGURES.exists() else []
     rows: list[settings_figures.Row] = []
     print("| setting | value | n | right | 95 % interval | more |\n|---|---|---|---|---|---|")
     for row in settings_figures.main_table(count, only):
         print(settings_figures.line(row), flush=True)
         rows.append(row)
+    kept = json.loads(FIGURES.read_text()) if only and FIGURES.exists() else []
     old = [settings_figures.Row(**row) for row in kept if row["about"] not in only]
     settings_figures.write([*old, *rows], FIGURES)
 

@@ -24,16 +24,14 @@ from shares import wilson
 LCM = "graphengine-starter-lcm.safetensors"
 LOW_QUALITY = "embedding:starter-low-quality"
 PENTAGON = "embedding:starter-pentagon"
-STEPS = (4, 8, 12, 20, 50)
+STEPS = (4, 8, 20)
 SAMPLERS = (
     ("euler", "normal"),
-    ("ddim", "ddim_uniform"),
-    ("heun", "normal"),
     ("dpmpp_2m", "karras"),
     ("uni_pc", "normal"),
     ("euler_ancestral", "normal"),
-    ("dpmpp_2m_sde", "karras"),
 )
+COMPARED = 8  # pictures whose distance to the exact solution is taken: 200 steps are dear
 CFGS = (1, 2, 3, 5, 7, 10, 15, 20, 30)
 CLIP_SKIPS = (1, 2, 3, 4)
 BASE = Setting(steps=12)
@@ -110,6 +108,8 @@ def lcm(painter: Painter, count: int) -> Iterator[Row]:
         "base, 4 steps of lcm, CFG 1": fast,
         "LCM LoRA, 4 steps of lcm, CFG 1": replace(fast, lora=LCM),
         "LCM LoRA, 4 steps of lcm, CFG 1.5": replace(fast, lora=LCM, cfg=1.5),
+        "base, 2 steps of lcm, CFG 1": replace(fast, steps=2),
+        "LCM LoRA, 2 steps of lcm, CFG 1": replace(fast, lora=LCM, steps=2),
         "base, 1 step of lcm, CFG 1": replace(fast, steps=1),
         "LCM LoRA, 1 step of lcm, CFG 1": replace(fast, lora=LCM, steps=1),
     }
@@ -119,16 +119,24 @@ def lcm(painter: Painter, count: int) -> Iterator[Row]:
 
 
 def samplers(painter: Painter, count: int) -> Iterator[Row]:
-    """Each method at few and many steps: what is right, how far from its solution in 200 steps."""
+    """Each method at few and many steps: what is right, how far from the exact solution.
+
+    That solution is 200 steps of DPM++ 2M; the distance is in standard deviations of its latents,
+    over the first few captions. A method that adds noise goes elsewhere and stays far from it.
+    """
     asked = unseen(count)
+    compared = Asked(asked.scenes[:COMPARED], asked.captions[:COMPARED])
+    exact = painter.latents(compared, Setting(steps=200))
     for sampler, scheduler in SAMPLERS:
-        setting = Setting(sampler=sampler, scheduler=scheduler)
-        exact = painter.latents(asked, replace(setting, steps=200))
         for steps in STEPS:
-            latents = painter.latents(asked, replace(setting, steps=steps))
-            distance = float((latents - exact).square().mean().sqrt() / exact.std())
+            latents = painter.latents(
+                asked, Setting(sampler=sampler, scheduler=scheduler, steps=steps)
+            )
+            error = latents[:COMPARED] - exact
+            distance = float(error.square().mean().sqrt() / exact.std())
             more = {"steps": float(steps), "distance to 200 steps": distance}
-            yield _row("samplers", sampler, asked, painter.decode(latents), more)
+            name = f"{sampler} {scheduler}, {steps} steps"
+            yield _row("samplers", name, asked, painter.decode(latents), more)
 
 
 def cfg_ladder(painter: Painter, count: int) -> Iterator[Row]:

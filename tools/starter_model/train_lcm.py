@@ -43,7 +43,7 @@ Pool = tuple[Tensor, Tensor]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=960)
+    parser.add_argument("--samples", type=int, default=9_600)
     parser.add_argument("--lr", type=float, default=3e-4)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--state")
