@@ -172,7 +172,7 @@ def serve(
         list[str] | None, typer.Option(metavar="NAME", help="Custom nodes to load all the same.")
     ] = None,
     preview_method: Annotated[
-        str | None, typer.Option(help="none, auto or latent2rgb.  [default: auto]")
+        str | None, typer.Option(help="none, auto, latent2rgb or taesd.  [default: auto]")
     ] = None,
     disable_metadata: Annotated[
         bool, typer.Option("--disable-metadata", help="Let files not tell how they were made.")

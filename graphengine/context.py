@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphengine.errors import Cancelled, GraphEngineError
-from graphengine.events import Event, NodePreview, NodeProgress, NodeWarning
+from graphengine.events import Event, NodePreview, NodeProgress, NodeWarning, PreviewMethod
 from graphengine.folders import Folders, reference
 from graphengine.sockets import FileRef
 
@@ -60,7 +60,7 @@ class Surroundings:
 
     ``prompt`` and ``pnginfo`` are what pictures carry: the API workflow as executed (made when
     first asked for), and further JSON values by name, usually ``workflow``. ``embed_metadata``:
-    whether they do. ``previews``: whether anybody may see what is being made. ``plot``: what
+    whether they do. ``preview_method``: how to show what is being made. ``plot``: what
     `Context.plot` calls. ``nodes``: all nodes of the run by id, also those that have grown until
     now. ``job_id``, ``client_id``: of a job.
     """
@@ -72,7 +72,7 @@ class Surroundings:
     make_prompt: Callable[[], Mapping[str, Any]] = dict
     pnginfo: Mapping[str, Any] = field(default_factory=dict)
     embed_metadata: bool = True
-    previews: bool = True
+    preview_method: PreviewMethod = "auto"
     plot: Callable[..., list[dict[str, Any]]] | None = None
     nodes: Mapping[str, GraphNode] = field(default_factory=dict)
     job_id: str | None = None
@@ -120,8 +120,24 @@ class Context:
 
     def preview(self, make: Callable[[], Any]) -> None:
         """Show a picture of what is being made; ``make`` gives a PIL image if anybody looks."""
-        if self.run.previews:
+        if self.run.preview_method != "none":
             self.run.emit(NodePreview(self.node_id, make))
+
+    def tiny_decoder(self, name: str) -> FileRef | None:
+        """The decoder's file of a TAESD (``taesd``, ``taesdxl``), for previews.
+
+        None if there is none, which is a warning where it was asked for, or if previews are not to
+        be made with it.
+        """
+        method = self.run.preview_method
+        if method not in ("auto", "taesd"):
+            return None
+        for file in self.folders.list("vae_approx"):
+            if file.startswith(f"{name}_decoder."):
+                return self.folders.reference("vae_approx", file)
+        if method == "taesd":
+            self.warn(GraphEngineError("preview_no_taesd", name=name))
+        return None
 
     def warn(self, warning: GraphEngineError) -> None:
         """Tell the person something that does not stop the run."""

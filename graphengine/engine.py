@@ -24,7 +24,7 @@ from graphengine.comfy.pack_paths import pack_paths
 from graphengine.context import CancelFlag, Surroundings
 from graphengine.dynamic_prompts import expand_prompts
 from graphengine.errors import GraphEngineError
-from graphengine.events import Artifacts, Event
+from graphengine.events import Artifacts, Event, PreviewMethod
 from graphengine.executor import Outcome, Run
 from graphengine.folders import Folders
 from graphengine.graph import Graph, build_graph, draw_seeds, executed_prompt
@@ -94,8 +94,8 @@ class Engine:
     """What outlives a run: the nodes, the folders, the cache, the networks in memory.
 
     ``make_models`` is called when a node first asks for a network. ``embed_metadata``: whether
-    files that are made tell how. ``previews``: whether what is being made is shown. ``host``: the
-    plugins that were written for ComfyUI, if there are any.
+    files that are made tell how. ``preview_method``: how what is being made is shown. ``host``:
+    the plugins that were written for ComfyUI, if there are any.
     """
 
     registry: Registry
@@ -103,7 +103,7 @@ class Engine:
     cache: Cache = field(default_factory=Cache)
     make_models: Callable[[], ModelStore] | None = None
     embed_metadata: bool = True
-    previews: bool = True
+    preview_method: PreviewMethod = "auto"
     plugin_folders: PluginFolders = field(default_factory=PluginFolders)
     host: Host | None = None
     _models: ModelStore | None = None
@@ -133,7 +133,7 @@ class Engine:
             cache=Cache(host_bytes=settings.cache_ram_bytes, disk=settings.disk_cache()),
             make_models=make_models,
             embed_metadata=not settings.disable_metadata,
-            previews=settings.preview_method != "none",
+            preview_method=settings.preview_method,
             plugin_folders=settings.plugin_folders(),
             host=host,
         )
@@ -242,7 +242,7 @@ class Engine:
             make_prompt=lambda: executed_prompt(graph, workflow),
             pnginfo={**saved, **(pnginfo or {})},
             embed_metadata=self.embed_metadata,
-            previews=self.previews,
+            preview_method=self.preview_method,
             plot=self._plot,
             job_id=job_id,
             client_id=client_id,

@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 from graphengine.errors import GraphEngineError
 
+PreviewMethod = Literal["none", "auto", "latent2rgb", "taesd"]
+"""How pictures of what is being sampled are made; auto: by TAESD if it is there."""
+
 
 @dataclass(frozen=True)
 class SavedFile:

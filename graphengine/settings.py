@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
 from graphengine.disk_cache import DiskCache
 from graphengine.errors import GraphEngineError
+from graphengine.events import PreviewMethod
 from graphengine.folders import MODEL_KINDS, Folders, model_folders
 from graphengine.model_paths import FILE_NAME, ModelPaths, load_model_paths
 from graphengine.plugins.source import PluginFolders
@@ -44,7 +45,6 @@ def _in_bytes(value: Any) -> Any:
 Bytes = Annotated[ByteSize, BeforeValidator(_in_bytes), Field(ge=0)]
 """``8GiB``, ``500MB``, bytes, or gibibytes below 1000."""
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")]
-PreviewMethod = Literal["none", "auto", "latent2rgb"]
 
 
 class Settings(BaseModel):
@@ -57,7 +57,8 @@ class Settings(BaseModel):
     finished results may occupy in memory, ``cache_disk_bytes``: those of slow nodes on disk, in
     ``cache_directory`` (``cache``). ``allowed_custom_nodes``: the names of those that are
     loaded; None = all. ``preview_method``: how pictures of what is being sampled are made; ``auto``
-    takes the best one. ``disable_metadata``: files that are made do not tell how.
+    takes TAESD where ``vae_approx`` holds it. ``disable_metadata``: files that are made do not tell
+    how.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -90,7 +90,7 @@ def ksampler_filmstrip(
             context.progress,
             context.check_cancelled,
             recorder,
-            preview_to(model, context.preview),
+            preview_to(model, context),
         ),
     )
     return Strip(sampled, lay_out(recorder.frames(context.models, vae, sampled), layout))

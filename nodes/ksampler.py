@@ -70,7 +70,7 @@ def ksampler(
     from graphengine.diffusion.previews import preview_to
     from graphengine.diffusion.sampling import report_to, sample
 
-    shown = preview_to(model, context.preview)
+    shown = preview_to(model, context)
     return sample(
         context.models,
         model,
@@ -127,7 +127,7 @@ def ksampler_advanced(
     from graphengine.diffusion.previews import preview_to
     from graphengine.diffusion.sampling import report_to, sample
 
-    shown = preview_to(model, context.preview)
+    shown = preview_to(model, context)
     return sample(
         context.models,
         model,

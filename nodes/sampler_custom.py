@@ -59,9 +59,7 @@ def sampler_custom(
         sigmas,
         latent_image,
         sampler_seed=noise_seed,
-        watch=report_to(
-            context.progress, context.check_cancelled, preview_to(model, context.preview)
-        ),
+        watch=report_to(context.progress, context.check_cancelled, preview_to(model, context)),
     )
     return Sampled(result.output, result.denoised)
 
@@ -80,7 +78,7 @@ def sampler_custom_advanced(
     from graphengine.diffusion.previews import preview_to
     from graphengine.diffusion.sampling import report_to, sample_custom
 
-    shown = preview_to(guider.model, context.preview)
+    shown = preview_to(guider.model, context)
     watch = report_to(context.progress, context.check_cancelled, shown)
     result = sample_custom(
         context.models, guider, noise, sampler, sigmas, latent_image, watch=watch

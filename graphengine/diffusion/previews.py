@@ -1,22 +1,26 @@
-"""Small pictures of a latent while it is sampled, without a VAE.
+"""Small pictures of a latent while it is sampled, without its VAE.
 
-A latent's channels are mixed linearly into red, green and blue: at an eighth of the size that is
-enough to see what the picture will be, and costs next to nothing.
+Where a TAESD's decoder is at hand it decodes the latent at half its size, at about a fiftieth of
+the cost of a step. Otherwise the latent's channels are mixed linearly into red, green and blue: at
+an eighth of the size that is enough to see what the picture will be, and costs next to nothing.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
-from functools import cache, partial
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache, partial
+from typing import TYPE_CHECKING, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 
 from graphengine.diffusion.files import open_tensors
 from graphengine.diffusion.samplers.steps import Callback, Step
-from graphengine.errors import ModelFileError
+from graphengine.diffusion.tiny_vae import open_tiny_decoder
+from graphengine.errors import GraphEngineError, ModelFileError
 from graphengine.sockets import FileRef, Model
 
 if TYPE_CHECKING:
@@ -46,27 +50,84 @@ _SDXL = (
 )
 
 
-def preview_to(model: Model, show: Callable[[Callable[[], Picture]], None]) -> Callback:
-    """A callback that offers ``show`` a preview of every step; made only if it is wanted."""
+class Viewer(Protocol):
+    """Who previews are made for: a node's context."""
+
+    def preview(self, make: Callable[[], Picture]) -> None:
+        """Offer a picture, which is made only if it is wanted."""
+
+    def tiny_decoder(self, name: str) -> FileRef | None:
+        """The decoder's file of a TAESD, if previews are to be made with it."""
+
+    def warn(self, warning: GraphEngineError) -> None:
+        """Tell what does not stop the run."""
+
+
+def preview_to(model: Model, viewer: Viewer) -> Callback:
+    """A callback that offers ``viewer`` a preview of every step; made only if it is wanted."""
+    paint = painter(model, viewer)
 
     def offer(step: Step) -> None:
-        show(partial(preview, step.denoised, model))
+        viewer.preview(partial(paint, step.denoised))
 
     return offer
 
 
+def painter(model: Model, viewer: Viewer) -> Callable[[Tensor], Picture]:
+    """What makes a preview of a denoised latent, [B, C, h, w] in the model's scale."""
+    file = _tiny_decoder(model, viewer)
+    if file is not None:
+        try:
+            open_tiny_decoder(file)
+        except ModelFileError as error:
+            viewer.warn(error)
+        else:
+            return partial(decoded_preview, file=file)
+    return partial(preview, model=model)
+
+
+def decoded_preview(denoised: Tensor, file: FileRef) -> Picture:
+    """As `preview`, by a TAESD's decoder; its picture is half as large as the latent's."""
+    with torch.no_grad():
+        pixels = _decoder(file, denoised.device)(_halved(denoised[:1].float()))[0]
+    return _picture(pixels.movedim(0, -1), denoised.shape[-2:])
+
+
 def preview(denoised: Tensor, model: Model) -> Picture:
     """The first picture of a batch, at most 512 px; ``denoised``: [B, C, h, w], model's scale."""
-    from PIL import Image
-
     factors = rgb_factors(model).to(denoised.device)
     mixed = torch.einsum("chw,cr->hwr", denoised[0].float(), factors[:-1]) + factors[-1]
-    pixels = ((mixed + 1) / 2).clamp(0, 1).mul(255).to(torch.uint8).cpu().numpy()
-    picture = Image.fromarray(pixels)
-    scale = max(1, min(8, _SIZE // max(picture.size)))
-    return picture.resize(
-        (picture.width * scale, picture.height * scale), Image.Resampling.BILINEAR
+    return _picture(mixed, denoised.shape[-2:])
+
+
+def _picture(pixels: Tensor, latent: torch.Size) -> Picture:
+    """Pixels, [h, w, 3] in -1..1, at the size of a preview of a latent of that height and width."""
+    from PIL import Image
+
+    values = ((pixels + 1) / 2).clamp(0, 1).mul(255).to(torch.uint8).cpu().numpy()
+    height, width = latent
+    scale = max(1, min(8, _SIZE // max(latent)))
+    return Image.fromarray(values).resize(
+        (width * scale, height * scale), Image.Resampling.BILINEAR
     )
+
+
+def _tiny_decoder(model: Model, viewer: Viewer) -> FileRef | None:
+    """The TAESD that knows the model's latents; a model with colours of its own has its own."""
+    channels = model.family.latent_channels
+    if channels != 4 or _own_factors(model.weights.file, channels) is not None:
+        return None
+    return viewer.tiny_decoder("taesdxl" if model.family.name.startswith("sdxl") else "taesd")
+
+
+@lru_cache(maxsize=2)
+def _decoder(file: FileRef, device: torch.device) -> nn.Module:
+    return open_tiny_decoder(file).to(device, torch.float32)
+
+
+def _halved(latent: Tensor) -> Tensor:
+    """At half the size, or smaller where the decoded picture would exceed a preview's."""
+    return avg_pool2d(latent, max(2, math.ceil(max(latent.shape[-2:]) * 8 / _SIZE)), ceil_mode=True)
 
 
 def rgb_factors(model: Model) -> Tensor:

@@ -6,7 +6,7 @@ author's files hold its two halves apart, their layers numbered through.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from graphengine.diffusion.architectures import SD1, SDXL, refuse
 from graphengine.diffusion.files import TensorFile, open_tensors
 from graphengine.diffusion.networks import assign
 from graphengine.errors import ModelFileError
-from graphengine.sockets import Family, Vae, Weights
+from graphengine.sockets import Family, FileRef, Vae, Weights
 
 TAESD_FAMILIES: Mapping[str, Family] = {"taesd": SD1, "taesdxl": SDXL}
 """What a pair of files is called → whose latents it knows."""
@@ -69,6 +69,30 @@ class TinyVae(nn.Module):
         return found
 
 
+def open_tiny_decoder(file: FileRef) -> nn.Module:
+    """The decoder alone: [B, C, h, w] in the model's scale → [B, 3, 8h, 8w] in -1..1.
+
+    Raises ModelFileError if the file is something else.
+    """
+    from diffusers.models.autoencoders.autoencoder_tiny import DecoderTiny
+
+    tensors = open_tensors(file)
+    if _MARKS["decoder"] not in tensors:
+        raise refuse(tensors, wanted="TAESD")
+    with torch.device("meta"):
+        network = DecoderTiny(
+            in_channels=tensors.shape("1.weight")[1],
+            out_channels=3,
+            num_blocks=(3, 3, 3, 1),
+            block_out_channels=_LEVELS,
+            upsampling_scaling_factor=2,
+            act_fn="relu",
+            upsample_fn="nearest",
+        )
+    state = {key.removeprefix("decoder."): value for key, value in _decoder_state(tensors)}
+    return _filled(network, state, lambda _: tensors.ref.path)
+
+
 def open_tiny_vae(encoder: Weights, decoder: Weights, scale: float) -> TinyVae:
     """A TinyVae holding the files' own tensors (memory-mapped, stored dtype).
 
@@ -81,15 +105,22 @@ def open_tiny_vae(encoder: Weights, decoder: Weights, scale: float) -> TinyVae:
     with torch.device("meta"):
         network = AutoencoderTiny(latent_channels=halves[1].shape("1.weight")[1])
     state = dict(_encoder_state(halves[0])) | dict(_decoder_state(halves[1]))
+    paths = [half.ref.path for half in halves]
+    return TinyVae(_filled(network, state, lambda key: paths[key.startswith("decoder")]), scale)
+
+
+def _filled(
+    network: nn.Module, state: Mapping[str, Tensor], path_of: Callable[[str], str]
+) -> nn.Module:
+    """``network`` with its tensors; ModelFileError naming the file for one that does not fit."""
     for key, wanted in network.state_dict().items():
-        path = halves[key.startswith("decoder")].ref.path
         if key not in state:
-            raise ModelFileError("model_missing_key", path=path, key=key, count=1)
+            raise ModelFileError("model_missing_key", path=path_of(key), key=key, count=1)
         shapes = {"expected": list(wanted.shape), "got": list(state[key].shape)}
         if state[key].shape != wanted.shape:
-            raise ModelFileError("model_wrong_shape", path=path, key=key, **shapes)
+            raise ModelFileError("model_wrong_shape", path=path_of(key), key=key, **shapes)
     frozen = network.eval().requires_grad_(False)
-    return TinyVae(assign(frozen, {key: state[key] for key in network.state_dict()}), scale)
+    return assign(frozen, {key: state[key] for key in network.state_dict()})
 
 
 def _encoder_state(tensors: TensorFile) -> Iterator[tuple[str, Tensor]]:

@@ -102,7 +102,7 @@ def _watch(model: sockets.Model, callback: HostedCallback | None) -> sampling.Wa
     context = running_context()
     if context is None:
         return sampling.NOBODY
-    shown: Callback = preview_to(model, context.preview)
+    shown: Callback = preview_to(model, context)
     if callback is None:
         return sampling.report_to(context.progress, context.check_cancelled, shown)
 
