@@ -14,8 +14,12 @@ from urllib.parse import quote
 from aiohttp import web
 
 from graphengine.comfy.host.host import Host, Pack
+from graphengine.comfy.host.packs import MODULES, pack_module
 from graphengine.comfy.host.running import running_context, show
+from graphengine.docs import failure_json
 from graphengine.folders import inside
+from graphengine.plugins.plugin import LoadFailure
+from graphengine.registry import Registry
 from graphengine.server.answers import Refusal
 from graphengine.server.live import Frame, Said
 from graphengine.server.parts import PARTS, Parts
@@ -39,14 +43,39 @@ def attach(app: web.Application, host: Host) -> None:
         _add(app, route)
 
 
+def listed(host: Host, registry: Registry) -> list[dict[str, Any]]:
+    """All packs as JSON values, also those that failed, with what became nodes of theirs."""
+    failures: dict[str, list[LoadFailure]] = {}
+    for failure in registry.failures:
+        if failure.package.startswith(MODULES):
+            failures.setdefault(failure.package, []).append(failure)
+    nodes: dict[str, list[str]] = {}
+    for spec in registry.specs():
+        nodes.setdefault(spec.origin.package, []).append(spec.id)
+    loaded = {pack_module(pack.path): pack for pack in host.packs}
+    return [
+        {
+            "name": module.removeprefix(MODULES),
+            "path": str(loaded[module].path if module in loaded else failures[module][0].file),
+            "nodes": nodes.get(module, []),
+            "failures": [failure_json(failure) for failure in failures.get(module, ())],
+            "scripts": _scripts(loaded[module]) if module in loaded else [],
+        }
+        for module in sorted(loaded.keys() | failures.keys())
+    ]
+
+
 def scripts(host: Host) -> list[str]:
     """The addresses of all scripts for the editor."""
-    return [
-        f"/extensions/{quote(pack.web_name)}/{quote(path.relative_to(pack.web).as_posix())}"
-        for pack in host.packs
-        if pack.web is not None
-        for path in sorted(pack.web.rglob("*.js"))
-    ]
+    return [address for pack in host.packs for address in _scripts(pack)]
+
+
+def _scripts(pack: Pack) -> list[str]:
+    if pack.web is None:
+        return []
+    base = f"/extensions/{quote(pack.web_name)}/"
+    names = (path.relative_to(pack.web).as_posix() for path in sorted(pack.web.rglob("*.js")))
+    return [base + quote(name) for name in names]
 
 
 def examples(host: Host) -> dict[str, list[str]]:

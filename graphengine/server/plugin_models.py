@@ -32,10 +32,21 @@ class PluginInfo(Model):
     workflows: list[str] = Field(description="Its templates, by name.")
 
 
+class PackInfo(Model):
+    """A plugin written for ComfyUI. It is loaded when the server starts, and runs unmodified."""
+
+    name: str
+    path: str = Field(description="The file or folder that it is; if it failed, the file that did.")
+    nodes: list[str]
+    failures: list[FailureAnswer]
+    scripts: list[str] = Field(description="Addresses of its scripts, made for ComfyUI's editor.")
+
+
 class PluginsAnswer(Model):
     """All plugins; which modules brought which nodes; everything that could not be loaded."""
 
     plugins: list[PluginInfo]
+    packs: list[PackInfo]
     nodes: dict[str, list[str]]
     failures: list[FailureAnswer]
 

@@ -12,6 +12,7 @@ from graphengine.errors import GraphEngineError
 from graphengine.folders import inside
 from graphengine.plugins.decisions import Decisions, change_decisions
 from graphengine.plugins.plugin import Plugin
+from graphengine.server import packs
 from graphengine.server.answers import Refusal, read_model, refusal_of
 from graphengine.server.operations import Operation, answer
 from graphengine.server.parts import parts_of
@@ -20,12 +21,14 @@ from graphengine.server.plugin_models import EnableBody, PluginInfo, PluginsAnsw
 
 async def get_plugins(request: web.Request) -> web.Response:
     """All plugins, and which modules brought which nodes."""
-    registry = parts_of(request).engine.registry
+    engine = parts_of(request).engine
+    registry = engine.registry
     nodes: dict[str, list[str]] = {}
     for spec in registry.specs():
         nodes.setdefault(spec.origin.package, []).append(spec.id)
     told = {
         "plugins": [plugin.as_dict() for plugin in registry.plugins],
+        "packs": [] if engine.host is None else packs.listed(engine.host, registry),
         "nodes": nodes,
         "failures": [docs.failure_json(failure) for failure in registry.failures],
     }

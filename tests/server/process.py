@@ -22,7 +22,7 @@ START_TIMEOUT_S = 60
 class Server:
     """``graphengine serve`` in a folder of its own."""
 
-    def __init__(self, base: Path, plugins: Path = PLUGINS) -> None:
+    def __init__(self, base: Path, plugins: Path | None = PLUGINS) -> None:
         self.base = base
         self.plugins = plugins
         self.port = 0
@@ -33,7 +33,8 @@ class Server:
         """Start; returns how long it took until the address was printed."""
         began = time.monotonic()
         command = [sys.executable, "-m", "graphengine", "serve", "--port", str(self.port)]
-        command += ["--base-directory", str(self.base), "--plugins", str(self.plugins)]
+        command += ["--base-directory", str(self.base)]
+        command += [] if self.plugins is None else ["--plugins", str(self.plugins)]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "LANG": "C", "LC_ALL": "C"}
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True

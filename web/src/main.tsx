@@ -32,6 +32,7 @@ async function start(root: HTMLElement): Promise<void> {
   if (!alone) {
     await openFirst(i18next.t("tabs.untitled"));
     startDrafts();
+    void import("./panels/plugins/watch").then((plugins) => plugins.watchPlugins());
   }
   await session;
 }

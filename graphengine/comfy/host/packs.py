@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 PRESTART = "prestartup_script.py"
+MODULES = "custom_nodes."
 
 
 def open_host(folders: Folders, paths: Iterable[Path], *, device: str = "auto") -> Host:
@@ -38,6 +39,11 @@ def open_host(folders: Folders, paths: Iterable[Path], *, device: str = "auto") 
     host = Host(folders, _no_models, device)
     load_packs(host, paths)
     return host
+
+
+def pack_module(path: Path) -> str:
+    """The module that a pack's nodes say they come from."""
+    return MODULES + (path.name if path.is_dir() else path.stem)
 
 
 def load_packs(host: Host, paths: Iterable[Path]) -> None:
@@ -73,7 +79,7 @@ def _load(host: Host, path: Path) -> dict[str, NodeSpec]:
 def _node(
     host: Host, pack: Pack, name: str, cls: Any, titles: dict[str, str], digest: str
 ) -> NodeSpec:
-    module = f"custom_nodes.{pack.name}"
+    module = pack_module(pack.path)
     cls.RELATIVE_PYTHON_MODULE = module
     origin = Origin(module, str(pack.path), 0, digest)
     title = str(titles.get(name) or getattr(cls, "DISPLAY_NAME", None) or name)
@@ -126,7 +132,7 @@ def _prestart(host: Host, path: Path) -> None:
         assert spec.loader is not None
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
     except (Exception, SystemExit) as error:
-        _fail(host, script, error)
+        _fail(host, path, error)
 
 
 def _pack(path: Path, module: ModuleType) -> Pack:
@@ -170,5 +176,5 @@ def _fail(host: Host, path: Path, error: BaseException, node: str = "") -> None:
     if isinstance(error, SyntaxError) and error.filename:
         file, line = error.filename, error.lineno or 0
     cause = f"{type(error).__name__}: {error}" + (f" ({node})" if node else "")
-    host.failures.append(LoadFailure(f"custom_nodes.{path.stem}", file, line, cause))
+    host.failures.append(LoadFailure(pack_module(path), file, line, cause))
     logger.warning("%s, line %d: %s", file, line, cause)

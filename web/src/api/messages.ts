@@ -41,7 +41,8 @@ export type Message =
       readonly node: string | null;
       readonly image: Blob;
     }
-  | { readonly kind: "text"; readonly node: string; readonly text: string };
+  | { readonly kind: "text"; readonly node: string; readonly text: string }
+  | { readonly kind: "plugins"; readonly plugins: readonly string[] };
 
 /** The message of a text frame; null for what we do not know. */
 export function parseText(text: string): Message | null {
@@ -89,6 +90,9 @@ function messageOf(type: string, data: Fields): Message | null {
   if (type === "status") {
     const remaining = fields(fields(data.status).exec_info).queue_remaining;
     return { kind: "status", remaining: typeof remaining === "number" ? remaining : 0 };
+  }
+  if (type === "plugins_changed") {
+    return { kind: "plugins", plugins: list(data.plugins).map(String) };
   }
   const job = text(data.prompt_id);
   if (job === null) return null;

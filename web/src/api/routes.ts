@@ -13,6 +13,8 @@ import {
   type JobsAnswer,
   type NodesAnswer,
   type OpenedAnswer,
+  type PluginInfo,
+  type PluginsAnswer,
   type QueueAnswer,
   type SavedWorkflow,
   type Template,
@@ -38,6 +40,21 @@ export function validate(prompt: JsonObject, signal?: AbortSignal): Promise<Vali
 
 export function explain(prompt: JsonObject, signal?: AbortSignal): Promise<ExplainAnswer> {
   return request("POST", `${API}/explain`, { body: { prompt }, ...abortable(signal) });
+}
+
+// --- plugins -------------------------------------------------------------------------------------
+
+export function getPlugins(): Promise<PluginsAnswer> {
+  return request("GET", `${API}/plugins`);
+}
+
+/** Let a plugin run as the person saw it; 409 if it has changed since. */
+export function enablePlugin(name: string, digest: string): Promise<PluginInfo> {
+  return request("POST", `${API}/plugins/${part(name)}/enable`, { body: { digest } });
+}
+
+export function disablePlugin(name: string): Promise<PluginInfo> {
+  return request("POST", `${API}/plugins/${part(name)}/disable`);
 }
 
 // --- jobs and the queue --------------------------------------------------------------------------

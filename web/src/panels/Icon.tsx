@@ -6,6 +6,7 @@ const PATHS = {
   queue: "M4 5h12M4 10h12M4 15h7",
   gallery: "M3 4h14v12H3zM3 13l4-4 3.5 3.5L13 10l4 4M13 7.2h.01",
   problems: "M10 3.2 17.5 16h-15zM10 8v4M10 14h.01",
+  plugins: "M7 3v4M13 3v4M5 7h10v3a5 5 0 0 1-10 0zM10 15v2.5",
   settings: "M4 6h7M15 6h1M4 14h1M9 14h7M13 4v4M7 12v4",
   preferences:
     "M10 12.6a2.6 2.6 0 1 0 0-5.2 2.6 2.6 0 0 0 0 5.2zM10 2.8v2M10 15.2v2M2.8 10h2M15.2 10h2M4.9 4.9l1.4 1.4M13.7 13.7l1.4 1.4M4.9 15.1l1.4-1.4M13.7 6.3l1.4-1.4",

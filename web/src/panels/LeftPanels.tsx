@@ -8,6 +8,7 @@ import { ProblemsPanel } from "./problems/ProblemsPanel";
 import { QueuePanel } from "./queue/QueuePanel";
 
 const GalleryPanel = lazy(() => import("./gallery/GalleryPanel"));
+const PluginsPanel = lazy(() => import("./plugins/PluginsPanel"));
 const WorkflowsPanel = lazy(() => import("./workflows/WorkflowsPanel"));
 
 /** The rail of icons at the left edge, and the panel that is open beside it. */
@@ -59,6 +60,8 @@ function Panel({ panel }: { readonly panel: LeftPanel }) {
       return <GalleryPanel />;
     case "problems":
       return <ProblemsPanel />;
+    case "plugins":
+      return <PluginsPanel />;
   }
 }
 

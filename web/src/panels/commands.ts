@@ -92,6 +92,7 @@ export const panelCommands: readonly Command[] = [
   panelCommand("queue", "Q"),
   panelCommand("gallery", "G"),
   panelCommand("problems", "P"),
+  panelCommand("plugins", "N"),
   {
     id: "panels.settings",
     label: "commands.settings",

@@ -3,7 +3,7 @@
 import { create } from "zustand";
 import type { OpenedAnswer } from "../protocol/generated";
 
-export const LEFT_PANELS = ["workflows", "queue", "gallery", "problems"] as const;
+export const LEFT_PANELS = ["workflows", "queue", "gallery", "problems", "plugins"] as const;
 export type LeftPanel = (typeof LEFT_PANELS)[number];
 
 export type DialogShown =

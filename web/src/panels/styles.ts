@@ -4,6 +4,7 @@ import "./panels.css";
 import "./queue/queue.css";
 import "./gallery/gallery.css";
 import "./problems/problems.css";
+import "./plugins/plugins.css";
 import "./workflows/workflows.css";
 import "./preferences/preferences.css";
 import "./eight/eight.css";

@@ -556,6 +556,17 @@ export interface OutputInfo {
   readonly optional: boolean;
 }
 
+/** A plugin written for ComfyUI. It is loaded when the server starts, and runs unmodified. */
+export interface PackInfo {
+  readonly name: string;
+  /** The file or folder that it is; if it failed, the file that did. */
+  readonly path: string;
+  readonly nodes: readonly string[];
+  readonly failures: readonly FailureAnswer[];
+  /** Addresses of its scripts, made for ComfyUI's editor. */
+  readonly scripts: readonly string[];
+}
+
 /** The job that makes the plot; its node's picture and `table` are in its outputs. */
 export interface PlotAnswer {
   readonly job: JobAnswer;
@@ -614,6 +625,7 @@ export interface PluginInfo {
 /** All plugins; which modules brought which nodes; everything that could not be loaded. */
 export interface PluginsAnswer {
   readonly plugins: readonly PluginInfo[];
+  readonly packs: readonly PackInfo[];
   readonly nodes: { readonly [name: string]: readonly string[] };
   readonly failures: readonly FailureAnswer[];
 }

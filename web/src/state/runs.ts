@@ -58,7 +58,7 @@ export interface RunError {
 export type Runs = ReadonlyMap<string, Run>;
 
 /** A message whose preview, if it is one, has become a URL. */
-export type Told = Exclude<Message, { kind: "preview" }> | PreviewTold;
+export type Told = Exclude<Message, { kind: "preview" | "plugins" }> | PreviewTold;
 export interface PreviewTold {
   readonly kind: "preview";
   readonly job: string | null;

@@ -35,6 +35,8 @@ export interface Server {
   readonly shown: ReadonlyMap<TabId, string>;
   readonly problems: ReadonlyMap<TabId, readonly ProblemAnswer[]>;
   readonly reasons: ReadonlyMap<TabId, Readonly<Record<string, ReasonAnswer>>>;
+  /** The plugins that were loaded anew last; another list each time. */
+  readonly pluginsChanged: readonly string[];
   /** The waiting job whose place the next run of a tab takes. */
   readonly editing: ReadonlyMap<TabId, string>;
 }
@@ -57,6 +59,7 @@ export const useServer = create<Server>()(() => ({
   shown: new Map(),
   problems: new Map(),
   reasons: new Map(),
+  pluginsChanged: [],
   editing: new Map(),
 }));
 
@@ -138,6 +141,7 @@ function hearAll(): void {
   let runs = before;
   for (const message of heard) {
     if (message.kind === "status") refreshSoon();
+    if (message.kind === "plugins") void pluginsChanged(message.plugins);
     const told = withUrl(message, runs);
     if (told === null) continue;
     runs = runsAfter(runs, told, Date.now());
@@ -200,6 +204,16 @@ export function setEditing(tab: TabId, job: string | null): void {
 export async function refreshNodes(): Promise<void> {
   const { nodes, embeddings } = await routes.getNodes();
   set({ nodes: new Map(Object.entries(nodes)), embeddings });
+}
+
+/** Plugins were loaded anew: first their nodes are known, then whoever watches is told. */
+async function pluginsChanged(plugins: readonly string[]): Promise<void> {
+  try {
+    await refreshNodes();
+  } catch {
+    // The server went away; catchUp asks again when it is back.
+  }
+  set({ pluginsChanged: [...plugins] });
 }
 
 /** The queue, and the jobs in it or just out of it that are not known. */
@@ -317,6 +331,7 @@ function isPair(value: unknown): value is [string, string] {
 // --- previews ------------------------------------------------------------------------------------
 
 function withUrl(message: Message, runs: Runs): Told | null {
+  if (message.kind === "plugins") return null;
   if (message.kind !== "preview") return message;
   if (message.job !== null && !runs.has(message.job)) return null;
   return { ...message, url: URL.createObjectURL(message.image) };

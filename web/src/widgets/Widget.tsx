@@ -2,15 +2,17 @@
 
 import { Component, memo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { GraphId, NodeId } from "../model/document";
+import { type GraphId, graphOf, type NodeId } from "../model/document";
 import type { Json } from "../model/json";
 import type { WidgetInfo } from "../model/shape";
-import { useWorkspace } from "../state/workspace";
+import { usePlugins } from "../state/plugins";
+import { activeTab, useWorkspace } from "../state/workspace";
 import { ChoiceField } from "./ChoiceField";
 import { ColorField, isColor } from "./ColorField";
 import { ImageField } from "./ImageField";
 import { JsonField } from "./JsonField";
 import { NumberField } from "./NumberField";
+import { ScriptField } from "./ScriptField";
 import { SeedField } from "./SeedField";
 import { SwitchField } from "./SwitchField";
 import { TextField } from "./TextField";
@@ -45,10 +47,23 @@ export const Widget = memo(function Widget(props: Props) {
     );
   return (
     <Contained resetKey={props.value}>
-      <Field {...props} set={set} />
+      <ChosenField {...props} set={set} />
     </Contained>
   );
 });
+
+/** The field of a plugin's script where there is one for this input, else the editor's own. */
+function ChosenField(props: FieldProps) {
+  const { graph, node, name } = props;
+  const type = useWorkspace((state) => {
+    const tab = activeTab(state);
+    return tab === undefined ? "" : graphOf(tab.workflow, graph).nodes.get(node)?.type;
+  });
+  const drawn = usePlugins((state) => state.widgets.get(`${type}.${name}`));
+  const plain = <Field {...props} />;
+  if (drawn === undefined) return plain;
+  return <ScriptField key={drawn.script} {...props} drawn={drawn} plain={plain} />;
+}
 
 function Field(props: FieldProps) {
   const { widget } = props;
