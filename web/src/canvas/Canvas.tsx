@@ -13,9 +13,21 @@ import {
   SelectionMode,
   useReactFlow,
   useStore,
+  type Viewport,
 } from "@xyflow/react";
-import { type MouseEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { useTranslation } from "react-i18next";
+import { allCommands } from "../commands/all";
+import { callByKey } from "../commands/keys";
 import { GRAPH_INPUT, GRAPH_OUTPUT, type Point } from "../model/document";
 import { snapped } from "../model/measures";
 import { NodeView } from "../nodes/NodeView";
@@ -76,6 +88,7 @@ function Flow() {
   const minimap = useView((view) => view.minimap);
   const wrapper = useRef<HTMLElement>(null);
   useCamera(wrapper, scene);
+  useViewOfTab();
   useFocus(scene);
 
   const onNodesChange = useNodeChanges(setPlaces, latest);
@@ -110,6 +123,7 @@ function Flow() {
         }
       }}
       onDoubleClick={openSearch}
+      onKeyDownCapture={arrowCommand}
     >
       <ReactFlow<FlowNode, FlowEdge>
         nodes={light ? NO_NODES : (nodes as FlowNode[])}
@@ -232,6 +246,21 @@ function useCamera(wrapper: React.RefObject<HTMLElement | null>, scene: Scene): 
       camera.current = null;
     };
   }, [flow, wrapper]);
+}
+
+/** Each tab is left and met again in its own view; one never seen is shown whole. */
+function useViewOfTab(): void {
+  const flow = useReactFlow();
+  const tab = useWorkspace((state) => state.active);
+  const views = useRef(new Map<string, Viewport>());
+  useLayoutEffect(() => {
+    const before = views.current.get(tab);
+    if (before === undefined) useWorkspace.getState().fit();
+    else void flow.setViewport(before);
+    return () => {
+      views.current.set(tab, flow.getViewport());
+    };
+  }, [tab, flow]);
 }
 
 /** Bring into view what the workspace asks for, as soon as the canvas has a size. */
@@ -418,6 +447,13 @@ function relink(edge: FlowEdge, connection: Connection): void {
 function dropLink(edge: FlowEdge, state: FinalConnectionState): void {
   if (state.isValid || state.toHandle !== null) return;
   useWorkspace.getState().apply({ kind: "remove", graph: activeGraphId(), links: [edge.id] });
+}
+
+/** Arrows with Ctrl or Alt are commands; React Flow would move the focused node by them. */
+function arrowCommand(event: KeyboardEvent): void {
+  const modified = event.ctrlKey || event.metaKey || event.altKey;
+  if (!modified || !event.key.startsWith("Arrow")) return;
+  if (callByKey(event.nativeEvent, allCommands)) event.stopPropagation();
 }
 
 // --- search and menus --------------------------------------------------------------------------

@@ -38,7 +38,7 @@ export interface Pasted {
   readonly nodes: readonly NodeId[];
 }
 
-/** The change that pastes a copied text with its corner at a point; null if it is none. */
+/** The change that pastes a copied text with its corner at a point; null if it is none or cannot be there. */
 export function pasted(
   text: string,
   workflow: Workflow,
@@ -48,6 +48,8 @@ export function pasted(
 ): Pasted | null {
   const part = partOf(text);
   if (part === null || (part.top.nodes.size === 0 && part.top.groups.size === 0)) return null;
+  // A subgraph cannot hold itself.
+  if (part.subgraphs.has(graphId)) return null;
   const graph = graphOf(workflow, graphId);
   const names = renamed(part.top.nodes.keys(), graph.nodes.keys());
   const [left, top] = corner(part.top);
