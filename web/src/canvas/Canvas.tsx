@@ -270,8 +270,13 @@ function useFocus(scene: Scene): void {
   const sized = useStore((state) => state.width > 0 && state.height > 0);
   const done = useRef(-1);
   useEffect(() => {
-    if (!sized || done.current === focus.turn || scene.nodes.length === 0) return;
+    if (!sized || done.current === focus.turn) return;
     done.current = focus.turn;
+    if (scene.nodes.length === 0) {
+      // What is added to an empty canvas stays where it was put.
+      void flow.setCenter(0, 0, { zoom: 1, duration: 0 });
+      return;
+    }
     const wanted = new Set(focus.nodes);
     const chosen = scene.nodes.filter((node) => wanted.size === 0 || wanted.has(node.id));
     const bounds = boundsOf(chosen);

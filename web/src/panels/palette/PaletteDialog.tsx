@@ -18,6 +18,7 @@ export default function PaletteDialog() {
     <Command.Dialog
       open
       loop
+      filter={rank}
       onOpenChange={(open) => open || close()}
       label={t("palette.title")}
       overlayClassName="veil"
@@ -51,4 +52,16 @@ export default function PaletteDialog() {
       </Command.List>
     </Command.Dialog>
   );
+}
+
+/** Each word must stand in one of the names; 1 where a name begins with all of them, 0 is no match. */
+function rank(_id: string, typed: string, names: readonly string[] = []): number {
+  const wanted = plain(typed).split(/\s+/);
+  const found = names.map(plain);
+  if (found.some((name) => name.startsWith(wanted.join(" ")))) return 1;
+  return found.some((name) => wanted.every((word) => name.includes(word))) ? 0.5 : 0;
+}
+
+function plain(text: string): string {
+  return text.normalize("NFKC").toLowerCase().trim();
 }
