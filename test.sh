@@ -1,6 +1,7 @@
 #!/bin/sh
 # All checks: ./test.sh [PYTEST ARGS]. The first time it installs what is needed, also a browser.
-# Without arguments all tests run, on two processes; with arguments pytest gets those instead.
+# Without arguments all tests run, most of them on two processes; with arguments pytest gets those
+# instead.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 . "$root/tools/environment.sh"
@@ -22,13 +23,13 @@ web() {
 step lint ruff check .
 step format ruff format --check .
 step types mypy
-if [ $# -eq 0 ]; then
-    prepare_web_tests
-    web check
-    # From here on a missing browser or bundle is a failure, no reason to skip.
-    export GRAPHENGINE_TEST_EDITOR=1
-    # Two processes share the cores, so each of them computes on one.
-    export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-    set -- -n 2
+if [ $# -gt 0 ]; then
+    step tests pytest "$@"
+    exit
 fi
-step tests pytest "$@"
+prepare_web_tests
+web check
+# Two processes share the cores, so each of them computes on one.
+OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" step tests pytest -n 2 --ignore=tests/editor
+# The browser and the server want the cores for themselves. A missing browser is a failure here.
+GRAPHENGINE_TEST_EDITOR=1 step "tests of the editor" pytest tests/editor
