@@ -30,8 +30,7 @@ async function start(root: HTMLElement): Promise<void> {
   );
   const session = startSession();
   if (!alone) {
-    await openFirst(i18next.t("tabs.untitled"));
-    startDrafts();
+    await startDrafts(() => openFirst(i18next.t("tabs.untitled")));
     void import("./panels/plugins/watch").then((plugins) => plugins.watchPlugins());
   }
   await session;

@@ -5,17 +5,30 @@ import { type Json, parseJson, writeJson } from "../model/json";
 import { parseNative, toNative } from "../model/native";
 import type { DraftBody } from "../protocol/generated";
 import { documentIn } from "./saving";
+import { enterWindow, type HereWindow, type NotedTab } from "./windows";
 import { isUnsaved, type Tab, type TabId, useWorkspace } from "./workspace";
 
 const AFTER_MS = 1200;
 const AGAIN_MS = 8000;
 const LOCAL = "graphengine.draft.";
-const OPEN = "graphengine.tabs";
 /** Browsers keep about 5 MB; larger drafts wait for the server. */
 const MOST_LOCAL = 2_000_000;
 
-/** Keep drafts of all tabs from now on; the returned function ends it. */
-export function startDrafts(): () => void {
+/** Open the tabs of the last visit, or the first ones; from then on keep drafts of all tabs. */
+export async function startDrafts(openFirst: () => Promise<void>): Promise<void> {
+  const here = await enterWindow();
+  if (!(await restoreTabs(here))) await openFirst();
+  keepDrafts(here);
+}
+
+function keepDrafts(here: HereWindow): void {
+  const note = () => {
+    const { tabs, active } = useWorkspace.getState();
+    here.note(
+      tabs.map((tab) => ({ id: tab.id, name: tab.savedAs?.name ?? null })),
+      active,
+    );
+  };
   const timers = new Map<TabId, ReturnType<typeof setTimeout>>();
   const later = (id: TabId, after: number) => {
     clearTimeout(timers.get(id));
@@ -24,9 +37,9 @@ export function startDrafts(): () => void {
       setTimeout(() => void keep(id).catch(() => later(id, AGAIN_MS)), after),
     );
   };
-  const stop = useWorkspace.subscribe((state, before) => {
+  useWorkspace.subscribe((state, before) => {
     if (state.tabs === before.tabs && state.active === before.active) return;
-    rememberTabs(state.tabs, state.active);
+    note();
     for (const tab of state.tabs) {
       const earlier = before.tabs.find((one) => one.id === tab.id);
       const changed =
@@ -46,29 +59,28 @@ export function startDrafts(): () => void {
     for (const tab of useWorkspace.getState().tabs) if (isUnsaved(tab)) keepLocally(tab);
   };
   window.addEventListener("pagehide", flush);
-  return () => {
-    stop();
-    window.removeEventListener("pagehide", flush);
-    for (const timer of timers.values()) clearTimeout(timer);
-  };
+  note();
 }
 
 /** Open the tabs of the last visit again; whether there were any. */
-export async function restoreTabs(): Promise<boolean> {
-  const { tabs, active } = rememberedTabs();
+async function restoreTabs({ notes }: HereWindow): Promise<boolean> {
   let found = false;
-  for (const { id, name } of tabs) {
-    const body = localDraft(id) ?? (await serverDraft(id));
-    if (body !== null) {
-      const savedAs =
-        body.workflow && body.base_etag ? { name: body.workflow, etag: body.base_etag } : undefined;
-      const options = { draft: id, ...(savedAs === undefined ? {} : { savedAs }) };
-      useWorkspace.getState().open(parseNative(body.document as Json), body.name, options);
-      found = true;
-    } else if (name !== null) found = (await reopened(name)) || found;
+  for (const [at, { tabs }] of notes.entries()) {
+    for (const tab of tabs) found = (await restored(tab, at === 0)) || found;
   }
-  if (found) useWorkspace.getState().activate(active);
+  if (found) useWorkspace.getState().activate(notes[0]?.active ?? "");
   return found;
+}
+
+/** A tab with what was not saved in it; one of the latest window also if all was saved. */
+async function restored({ id, name }: NotedTab, latest: boolean): Promise<boolean> {
+  const body = localDraft(id) ?? (await serverDraft(id));
+  if (body === null) return latest && name !== null && reopened(name);
+  const savedAs =
+    body.workflow && body.base_etag ? { name: body.workflow, etag: body.base_etag } : undefined;
+  const options = { draft: id, ...(savedAs === undefined ? {} : { savedAs }) };
+  useWorkspace.getState().open(parseNative(body.document as Json), body.name, options);
+  return true;
 }
 
 /** A saved workflow opened again under its name. */
@@ -131,32 +143,5 @@ async function serverDraft(id: TabId): Promise<DraftBody | null> {
     return await routes.getDraft(id);
   } catch {
     return null;
-  }
-}
-
-interface Remembered {
-  readonly id: TabId;
-  /** The saved workflow in it, if it is one. */
-  readonly name: string | null;
-}
-
-function rememberTabs(tabs: readonly Tab[], active: TabId): void {
-  const listed = tabs.map((tab): Remembered => ({ id: tab.id, name: tab.savedAs?.name ?? null }));
-  const text = JSON.stringify({ tabs: listed, active });
-  sessionStorage.setItem(OPEN, text);
-  localStorage.setItem(OPEN, text);
-}
-
-/** This window's tabs after a reload; in a new window those of the last one. */
-function rememberedTabs(): { tabs: readonly Remembered[]; active: TabId } {
-  try {
-    const text = sessionStorage.getItem(OPEN) ?? localStorage.getItem(OPEN) ?? "{}";
-    const { tabs, active } = JSON.parse(text) as { tabs?: unknown; active?: unknown };
-    return {
-      tabs: Array.isArray(tabs) ? (tabs as readonly Remembered[]) : [],
-      active: typeof active === "string" ? active : "",
-    };
-  } catch {
-    return { tabs: [], active: "" };
   }
 }

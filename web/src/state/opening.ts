@@ -1,16 +1,14 @@
-/** The first thing to see: the tabs of the last visit, else the starter workflow. */
+/** The first thing to see where nothing was open before: the starter workflow. */
 
 import * as routes from "../api/routes";
 import { EMPTY_WORKFLOW } from "../model/document";
 import type { JsonObject } from "../model/json";
 import { parseNative } from "../model/native";
-import { restoreTabs } from "./drafts";
 import { useWorkspace } from "./workspace";
 
 const STARTER = "text_to_image";
 
 export async function openFirst(untitled: string): Promise<void> {
-  if (await restoreTabs()) return;
   try {
     const { document, name } = await routes.getTemplate(STARTER);
     useWorkspace.getState().open(parseNative(document as unknown as JsonObject), name);

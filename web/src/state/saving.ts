@@ -96,6 +96,31 @@ export async function restoreVersion(id: TabId, name: string, number: number): P
   ask(null);
 }
 
+/** Name a tab; the saved workflow in it is renamed with it. */
+export async function renameTab(id: TabId, name: string): Promise<void> {
+  const savedAs = tabOf(id)?.savedAs;
+  if (savedAs == null) useWorkspace.getState().rename(id, name);
+  else if (savedAs.name !== name) await renameSaved(savedAs.name, name);
+}
+
+/** Rename a saved workflow; the tabs that have it open follow. */
+export async function renameSaved(name: string, to: string): Promise<void> {
+  const saved = await routes.renameWorkflow(name, to);
+  for (const tab of tabsOf(name)) {
+    const { etag } = tab.savedAs ?? saved;
+    useWorkspace.getState().saved(tab.id, tab.savedWorkflow, { name: saved.name, etag });
+  }
+}
+
+/** Delete a saved workflow; the tabs that have it open keep it, unsaved. */
+export async function deleteSaved(name: string): Promise<void> {
+  await routes.deleteWorkflow(name);
+  for (const tab of tabsOf(name)) useWorkspace.getState().forgetSaved(tab.id);
+}
+
+const tabsOf = (name: string): readonly Tab[] =>
+  useWorkspace.getState().tabs.filter((tab) => tab.savedAs?.name === name);
+
 /** The document in an answer that carries one, or the answer itself. */
 export function documentIn(data: unknown): JsonObject {
   const answer = data as JsonObject;

@@ -73,6 +73,8 @@ export interface Workspace {
   rename(id: TabId, name: string): void;
   /** Tell that a tab's workflow is now on the server. */
   saved(id: TabId, workflow: Workflow, as: SavedAs): void;
+  /** Tell that a tab's workflow is no longer on the server. */
+  forgetSaved(id: TabId): void;
   /** Put another workflow in a tab, as one step that can be undone. */
   replace(id: TabId, workflow: Workflow): void;
 
@@ -124,6 +126,8 @@ export const useWorkspace = create<Workspace>()((set, get) => {
     rename: (id, name) => change(id, (tab) => ({ ...tab, name })),
     saved: (id, workflow, as) =>
       change(id, (tab) => ({ ...tab, savedWorkflow: workflow, savedAs: as, name: as.name })),
+    forgetSaved: (id) =>
+      change(id, (tab) => ({ ...tab, savedWorkflow: EMPTY_WORKFLOW, savedAs: null })),
     replace: (id, workflow) => change(id, (tab) => replaced(tab, workflow)),
 
     select: (nodes, links = []) =>

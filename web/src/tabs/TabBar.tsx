@@ -2,9 +2,9 @@
 
 import { type KeyboardEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { closeTab } from "../state/saving";
+import { closeTab, renameTab } from "../state/saving";
 import { isUnsaved, type Tab, useWorkspace } from "../state/workspace";
-import { newTab } from "./commands";
+import { attempt, newTab } from "./commands";
 
 export function TabBar() {
   const { t } = useTranslation();
@@ -33,7 +33,7 @@ export function TabBar() {
 function TabItem({ tab, active }: { readonly tab: Tab; readonly active: boolean }) {
   const { t } = useTranslation();
   const [naming, setNaming] = useState(false);
-  const { activate, rename } = useWorkspace.getState();
+  const { activate } = useWorkspace.getState();
   const unsaved = isUnsaved(tab);
   const onKeyDown = (event: KeyboardEvent) => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
@@ -52,7 +52,7 @@ function TabItem({ tab, active }: { readonly tab: Tab; readonly active: boolean 
   if (naming) {
     const done = (name: string) => {
       setNaming(false);
-      if (name.trim() !== "") rename(tab.id, name.trim());
+      if (name.trim() !== "") void attempt(() => renameTab(tab.id, name.trim()));
     };
     return (
       <input

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import * as routes from "../../api/routes";
 import type { SavedWorkflow, WorkflowVersion } from "../../protocol/generated";
+import { deleteSaved, renameSaved } from "../../state/saving";
 import { useServer } from "../../state/server";
 import { activeTab, useWorkspace } from "../../state/workspace";
 import { Icon } from "../Icon";
@@ -73,14 +74,14 @@ function SavedRow({ saved, refresh, versions }: SavedProps) {
   const [renaming, setRenaming] = useState(false);
   const [deleting, setDeleting] = useState(false);
   const remove = async () => {
-    await attempt(routes.deleteWorkflow(saved.name));
+    await attempt(deleteSaved(saved.name));
     await refresh();
   };
   if (renaming) {
     const rename = async (to: string) => {
       setRenaming(false);
       if (to === "" || to === saved.name) return;
-      await attempt(routes.renameWorkflow(saved.name, to));
+      await attempt(renameSaved(saved.name, to));
       await refresh();
     };
     return <NameField name={saved.name} done={rename} cancel={() => setRenaming(false)} />;
