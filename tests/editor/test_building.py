@@ -1,4 +1,4 @@
-"""Building on an empty canvas by mouse."""
+"""From an empty canvas to a picture by mouse."""
 
 from __future__ import annotations
 
@@ -6,6 +6,26 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.editor.editor import Editor
+
+PROMPT = "CLIP Text Encode (Prompt)"
+PLACES = (
+    ("CheckpointLoaderSimple", 140, 250),
+    ("CLIPTextEncode", 360, 180),
+    ("EmptyLatentImage", 140, 480),
+    ("KSampler", 620, 250),
+    ("VAEDecode", 850, 250),
+    ("SaveImage", 1050, 250),
+)
+WIRES = (
+    (("Load Checkpoint", "Output MODEL"), ("KSampler", "Input model")),
+    (("Load Checkpoint", "Output CLIP"), (PROMPT, "Input clip")),
+    ((PROMPT, "Output CONDITIONING"), ("KSampler", "Input positive")),
+    ((PROMPT, "Output CONDITIONING"), ("KSampler", "Input negative")),
+    (("Empty Latent Image", "Output LATENT"), ("KSampler", "Input latent image")),
+    (("KSampler", "Output LATENT"), ("VAE Decode", "Input samples")),
+    (("Load Checkpoint", "Output VAE"), ("VAE Decode", "Input vae")),
+    (("VAE Decode", "Output IMAGE"), ("Save Image", "Input images")),
+)
 
 
 def place(editor: Editor, name: str, x: float, y: float) -> None:
@@ -16,6 +36,33 @@ def place(editor: Editor, name: str, x: float, y: float) -> None:
     dialog.get_by_role("combobox").fill(name)
     dialog.get_by_role("option").first.click()
     expect(editor.nodes).to_have_count(before + 1)
+
+
+def set_number(editor: Editor, title: str, name: str, typed: str) -> None:
+    field = editor.node(title).get_by_role("spinbutton", name=name, exact=True)
+    field.fill(typed)
+    field.press("Enter")
+
+
+def test_a_picture_is_built_from_an_empty_canvas_by_mouse(editor: Editor) -> None:
+    editor.empty()
+    for _ in range(4):
+        editor.page.get_by_role("button", name="Zoom out").click()
+    for name, x, y in PLACES:
+        place(editor, name, x, y)
+    for (start, output), (end, wanted) in WIRES:
+        editor.drag(editor.socket(start, output), editor.socket(end, wanted))
+    expect(editor.wires).to_have_count(len(WIRES))
+    editor.node(PROMPT).get_by_role("textbox", name="text").fill("a blue ring")
+    set_number(editor, "KSampler", "steps", "2*2")
+    set_number(editor, "Empty Latent Image", "width", "64")
+    set_number(editor, "Empty Latent Image", "height", "64")
+
+    job = editor.run()
+    assert job["state"] == "done", job["error"]
+    expect(editor.node("Save Image").get_by_role("img", name="picture 1 of 1")).to_be_visible()
+    sampler = next(n for n in job["prompt"].values() if n["class_type"] == "KSampler")
+    assert sampler["inputs"]["steps"] == 4
 
 
 def test_a_link_dropped_in_the_open_offers_only_what_fits_and_a_wrong_one_says_why(
@@ -40,6 +87,15 @@ def test_a_link_dropped_in_the_open_offers_only_what_fits_and_a_wrong_one_says_w
         editor.socket("VAE Decode", "Input samples"),
     )
     expect(editor.page.get_by_text("MODEL does not fit LATENT")).to_be_visible()
+    expect(editor.wires).to_have_count(1)
+
+    editor.keys("Control+z")  # the link
+    editor.keys("Control+z")  # the node
+    expect(editor.nodes).to_have_count(1)
+    expect(editor.wires).to_have_count(0)
+    editor.keys("Control+Shift+z")
+    editor.keys("Control+Shift+z")
+    expect(editor.nodes).to_have_count(2)
     expect(editor.wires).to_have_count(1)
 
 

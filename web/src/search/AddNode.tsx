@@ -1,6 +1,6 @@
 /** The search for a node to add: words in both languages; from a link only what fits it. */
 
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { addFound } from "../canvas/actions";
 import { type Search, show, useView } from "../canvas/view";
@@ -27,10 +27,9 @@ function Dialog({ search }: { readonly search: Search }) {
   const [words, setWords] = useState("");
   const [at, setAt] = useState(0);
   const box = useRef<HTMLDivElement>(null);
-  const wanted = useDeferredValue(words);
   const found = useMemo(
-    () => findTypes(types.values(), wanted, language, fittingOf(search)).slice(0, MOST_SHOWN),
-    [types, wanted, language, search],
+    () => findTypes(types.values(), words, language, fittingOf(search)).slice(0, MOST_SHOWN),
+    [types, words, language, search],
   );
   const chosen = Math.min(at, Math.max(0, found.length - 1));
   useEffect(() => {

@@ -26,8 +26,10 @@ export function NumberField({ label, widget, value, set }: FieldProps<NumberWidg
   const step = (by: number) => set(fitted(number + by * widget.step, widget));
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
     if (event.nativeEvent.isComposing) return;
-    if (event.key === "Enter") commit(event.currentTarget.value);
-    else if (event.key === "Escape") setDraft(null);
+    if (event.key === "Enter") {
+      commit(event.currentTarget.value);
+      if (event.ctrlKey || event.metaKey) return; // the command that runs the workflow
+    } else if (event.key === "Escape") setDraft(null);
     else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
       event.preventDefault();
       setDraft(null);

@@ -1,0 +1,163 @@
+"""Everything that can be opened is: pictures and workflows dropped, pasted, chosen or addressed."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, expect
+
+from tests.editor.editor import Editor
+from tests.server.process import Server
+
+API_JSON = {
+    "1": {
+        "class_type": "CheckpointLoaderSimple",
+        "inputs": {"ckpt_name": "graphengine-starter.safetensors"},
+    },
+    "2": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["1", 1], "text": "a fox"}},
+}
+UI_JSON = {
+    "version": 0.4,
+    "nodes": [
+        {
+            "id": 1, "type": "EmptyLatentImage", "pos": [0, 0], "size": [300, 100],
+            "widgets_values": [64, 128, 2],
+        }
+    ],
+    "links": [],
+}  # fmt: skip
+DROP = """([target, name, type, base64]) => {
+    const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], name, {type}));
+    for (const kind of ["dragenter", "dragover", "drop"]) {
+        const event = new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true});
+        target.dispatchEvent(event);
+    }
+}"""
+
+
+def drop(target: Locator, name: str, kind: str, content: bytes) -> None:
+    """Drop a file where it is told."""
+    text = base64.b64encode(content).decode()
+    handle = target.element_handle()
+    target.page.evaluate(DROP, [handle, name, kind, text])
+
+
+def plain_picture(size: int = 64) -> bytes:
+    stored = io.BytesIO()
+    Image.new("RGB", (size, size), "white").save(stored, "PNG")
+    return stored.getvalue()
+
+
+def active_tab(editor: Editor) -> Locator:
+    return editor.page.get_by_role("tab", selected=True)
+
+
+def run_to_its_end(editor: Editor) -> dict[str, Any]:
+    before = {job["id"] for job in editor.jobs()}
+    editor.page.get_by_role("button", name="Run", exact=True).click()
+    for _ in range(300):
+        fresh = [job for job in editor.jobs() if job["id"] not in before]
+        if fresh and fresh[0]["state"] not in ("queued", "running"):
+            break
+        editor.page.wait_for_timeout(200)
+    job: dict[str, Any] = fresh[0]
+    assert job["state"] == "done", job["error"]
+    return job
+
+
+def picture_workflow(base: Path, file: str) -> bytes:
+    """Mask of a picture shown as a picture."""
+    prompt = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": file}},
+        "2": {"class_type": "MaskToImage", "inputs": {"mask": ["1", 1]}},
+        "3": {"class_type": "SaveImage", "inputs": {"images": ["2", 0], "filename_prefix": "mask"}},
+    }
+    (base / "input").mkdir(exist_ok=True)
+    (base / "input" / file).write_bytes(plain_picture())
+    return json.dumps(prompt).encode()
+
+
+@pytest.mark.parametrize(
+    ("workflow", "shown"), [(API_JSON, "Load Checkpoint"), (UI_JSON, "Empty Latent Image")]
+)
+def test_a_workflow_of_another_program_opens_where_it_is_dropped(
+    editor: Editor, workflow: object, shown: str
+) -> None:
+    expect(active_tab(editor)).to_be_visible()
+    drop(
+        editor.page.get_by_role("main"),
+        "other.json",
+        "application/json",
+        json.dumps(workflow).encode(),
+    )
+    expect(active_tab(editor)).to_have_accessible_name("other")
+    expect(editor.node(shown)).to_be_visible()
+
+
+def test_pasted_text_opens_if_it_is_a_workflow(editor: Editor) -> None:
+    expect(active_tab(editor)).to_be_visible()
+    paste = """(text) => {
+        const data = new DataTransfer();
+        data.setData("text/plain", text);
+        document.body.dispatchEvent(
+            new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+    }"""
+    editor.page.evaluate(paste, "a cat")
+    editor.page.evaluate(paste, json.dumps(API_JSON))
+    expect(editor.page.get_by_role("tab")).to_have_count(2)
+    expect(editor.page.get_by_role("textbox", name="text").first).to_have_text("a fox")
+
+
+def test_a_template_opens_from_the_list_of_templates(editor: Editor) -> None:
+    editor.page.get_by_role("button", name="Templates").click()
+    dialog = editor.page.get_by_role("dialog", name="Templates")
+    dialog.get_by_role("searchbox").fill("inpaint")
+    card = dialog.get_by_role("listitem").get_by_role("button").first
+    picture = card.get_by_role("presentation")
+    card.click()
+    expect(dialog).to_have_count(0)
+    expect(editor.page.get_by_role("tab")).to_have_count(2)
+    del picture
+
+
+def test_a_mask_painted_over_a_dropped_picture_is_used_by_the_run(
+    editor: Editor, server: Server
+) -> None:
+    expect(active_tab(editor)).to_be_visible()
+    content = picture_workflow(server.base, "first.png")
+    drop(editor.page.get_by_role("main"), "mask.json", "application/json", content)
+    node = editor.node("Load Image")
+    drop(node.get_by_role("img", name="first.png"), "second.png", "image/png", plain_picture(96))
+    expect(node.get_by_role("img", name="second.png")).to_be_visible()
+    expect(editor.page.get_by_role("tab")).to_have_count(2)
+
+    node.get_by_role("button", name="Paint a mask").click()
+    dialog = editor.page.get_by_role("dialog")
+    board = dialog.locator("canvas")
+    expect(board).to_have_js_property("width", 96)
+    box = board.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    editor.page.mouse.move(box["x"] + box["width"] * 0.25, middle)
+    editor.page.mouse.down()
+    editor.page.mouse.move(box["x"] + box["width"] * 0.75, middle, steps=4)
+    editor.page.mouse.up()
+    dialog.get_by_role("button", name="Erase").click()
+    editor.page.mouse.click(box["x"] + box["width"] * 0.5, middle)
+    dialog.get_by_role("button", name="Use this mask").click()
+    expect(dialog).to_have_count(0)
+
+    job = run_to_its_end(editor)
+
+    saved = next(iter(job["outputs"].values()))["images"][0]["filename"]
+    mask = Image.open(server.base / "output" / saved).convert("L")
+    assert [mask.getpixel((x, 48)) for x in (24, 48, 72)] == [255, 0, 255]
+    assert mask.getpixel((48, 8)) == 0
