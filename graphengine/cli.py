@@ -311,6 +311,7 @@ def plot(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Many cells are meant.")] = False,
+    plugins: Plugins = None,
     as_json: AsJson = False,
     language: Language = None,
     debug: Debug = False,
@@ -325,7 +326,8 @@ def plot(
         asked = _PlotAsked(
             [axis for axis in (x, y, z) if axis is not None], picture, output, table, yes
         )
-        raise typer.Exit(_plot(load_settings(), file, changes or [], asked, out))
+        settings = load_settings(plugin_directories=plugins or None)
+        raise typer.Exit(_plot(settings, file, changes or [], asked, out))
 
 
 @app.command(epilog=EPILOG)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -133,6 +135,22 @@ def full_caption(scene: Scene, rng: Random) -> str:
         wording = caption(scene, rng)
         if wording.names_things and wording.names_background and wording.names_position:
             return wording.text
+
+
+def read(text: str) -> Scene | None:
+    """The scene that a caption of this grammar names in full; None where a part is left open."""
+    words = re.findall("[a-z]+", text.lower())
+    names = [
+        (colour, shape)
+        for colour, shape in pairwise(words)
+        if colour in COLOURS and shape in SHAPES + NEW_SHAPES
+    ]
+    places = [place for word in words if (place := _place_of(word))]
+    grounds = [ground for ground in BACKGROUNDS if {ground, *_GRAY.get(ground, ())} & {*words}]
+    if not names or len(names) != len(places) or len(grounds) != 1:
+        return None
+    things = (Thing(shape, colour, p) for (colour, shape), p in zip(names, places, strict=True))
+    return Scene(tuple(things), grounds[0])
 
 
 def pictures(scenes: Sequence[Scene], rng: Random) -> NDArray[np.uint8]:
@@ -289,6 +307,18 @@ def _quality_words(quality: str, rng: Random) -> str:
 
 def _ground_words(background: str, rng: Random) -> str:
     return rng.choice(_GRAY.get(background, (background,)))
+
+
+def _place_of(word: str) -> str | None:
+    if word in POSITIONS:
+        return word
+    return {
+        "upper": "top",
+        "lower": "bottom",
+        "centre": "center",
+        "centered": "center",
+        "middle": "center",
+    }.get(word)
 
 
 def _one_thing(scene: Scene, rng: Random) -> Wording:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 from painting import Asked, Painter, Setting, unseen
 from shares import wilson
 
+from graphengine.diffusion.samplers import SAMPLERS
+
 LCM = "graphengine-starter-lcm.safetensors"
 LOW_QUALITY = "embedding:starter-low-quality"
 PENTAGON = "embedding:starter-pentagon"
-STEPS = (4, 8, 20)
-SAMPLERS = (
+STEPS = (4, 8, 20, 50)
+CURVES = (
     ("euler", "normal"),
     ("dpmpp_2m", "karras"),
     ("uni_pc", "normal"),
@@ -57,7 +59,8 @@ def main_table(count: int, only: Sequence[str] = ()) -> Iterator[Row]:
         "embedding": embeddings,
         "vae": vaes,
         "lcm": lcm,
-        "samplers": samplers,
+        "samplers": curves,
+        "every_sampler": every_sampler,
         "cfg": cfg_ladder,
         "seed": seeds,
         "clip_skip": clip_skips,
@@ -118,7 +121,19 @@ def lcm(painter: Painter, count: int) -> Iterator[Row]:
         yield _row("lcm", name, asked, pictures, _quality(pictures))
 
 
-def samplers(painter: Painter, count: int) -> Iterator[Row]:
+def curves(painter: Painter, count: int) -> Iterator[Row]:
+    """A few methods over the steps, for the curves of the guide."""
+    return _methods(painter, count, "samplers", CURVES)
+
+
+def every_sampler(painter: Painter, count: int) -> Iterator[Row]:
+    """Every method there is, with the same schedule."""
+    return _methods(painter, count, "every_sampler", [(name, "normal") for name in SAMPLERS])
+
+
+def _methods(
+    painter: Painter, count: int, about: str, methods: Iterable[tuple[str, str]]
+) -> Iterator[Row]:
     """Each method at few and many steps: what is right, how far from the exact solution.
 
     That solution is 200 steps of DPM++ 2M; the distance is in standard deviations of its latents,
@@ -127,7 +142,7 @@ def samplers(painter: Painter, count: int) -> Iterator[Row]:
     asked = unseen(count)
     compared = Asked(asked.scenes[:COMPARED], asked.captions[:COMPARED])
     exact = painter.latents(compared, Setting(steps=200))
-    for sampler, scheduler in SAMPLERS:
+    for sampler, scheduler in methods:
         for steps in STEPS:
             latents = painter.latents(
                 asked, Setting(sampler=sampler, scheduler=scheduler, steps=steps)
@@ -136,7 +151,7 @@ def samplers(painter: Painter, count: int) -> Iterator[Row]:
             distance = float(error.square().mean().sqrt() / exact.std())
             more = {"steps": float(steps), "distance to 200 steps": distance}
             name = f"{sampler} {scheduler}, {steps} steps"
-            yield _row("samplers", name, asked, painter.decode(latents), more)
+            yield _row(about, name, asked, painter.decode(latents), more)
 
 
 def cfg_ladder(painter: Painter, count: int) -> Iterator[Row]:

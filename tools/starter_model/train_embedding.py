@@ -136,7 +136,7 @@ CONCEPTS = {
         _bad_scene, _bad_caption, "low quality blurry noisy", "starter-low-quality.pt"
     ),
     "pentagon": Concept(
-        _pentagon, _pentagon_caption, "circle diamond", "starter-pentagon.safetensors"
+        _pentagon, _pentagon_caption, "circle diamond triangle star", "starter-pentagon.safetensors"
     ),
 }
 
