@@ -33,7 +33,7 @@ class JobResult:
 
     ``prompt``: the workflow as executed, seeds drawn. ``outputs``: what nodes showed, by node.
     ``parents``: node → the node that grew into it. ``cached`` and ``executed``: nodes that did not
-    need to run, and that did. ``device``: where it ran.
+    need to run, and that did. ``device``: where it ran. ``stopped``: where it was interrupted.
     """
 
     prompt: Mapping[str, Any] | None = None
@@ -44,6 +44,7 @@ class JobResult:
     seconds: float = 0.0
     error: JobError | None = None
     device: str | None = None
+    stopped: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import json
 import threading
 import uuid
 from collections import deque
@@ -15,7 +16,7 @@ from typing import Any, Literal
 
 from graphengine.context import CancelFlag
 from graphengine.job import ENDED, Job, JobResult, NewJob, State
-from graphengine.store import Store
+from graphengine.store import Store, Taken
 
 KEPT = 10_000
 """So many ended jobs are kept."""
@@ -67,7 +68,9 @@ class Jobs:
     def submit(self, new: NewJob) -> Job:
         """Queue a job. The same idempotency key gives the job it was first used for.
 
-        Raises `graphengine.store.Taken` if there is another job of this id.
+        The id of a job that has ended may be used again, and the new job takes its place. The same
+        work under the id of one that has not ended is that job. Raises `graphengine.store.Taken`
+        if that one has other work to do.
         """
         with self._changed:
             if new.idempotency_key is not None:
@@ -75,7 +78,13 @@ class Jobs:
                 if known is not None:
                     return known
             starts = self._starts_at_once()
-            job = self.store.add(new, running=starts)
+            try:
+                job = self.store.add(new, running=starts)
+            except Taken:
+                known = self.store.get(new.id)
+                if known is not None and known.state not in ENDED and _same_work(known, new):
+                    return known
+                job = self.store.add(new, running=starts, instead_of_ended=True)
             if starts:
                 running = self._running[job.id] = Running(job, CancelFlag())
                 self._handed.append(running)
@@ -229,13 +238,21 @@ class Jobs:
         self.on_change()
         return True
 
-    def edit(self, job_id: str, prompt: Mapping[str, Any], targets: Sequence[str]) -> Job | None:
+    def edit(
+        self,
+        job_id: str,
+        prompt: Mapping[str, Any],
+        targets: Sequence[str],
+        extra_data: Mapping[str, Any],
+    ) -> Job | None:
         """Give a queued job another workflow, in its place; None if it is not queued."""
         with self._changed:
             job = self._find(job_id)
-            if job is None or not self.store.edit(job_id, prompt, targets):
+            if job is None or not self.store.edit(job_id, prompt, targets, extra_data):
                 return None
-            edited = dataclasses.replace(job, prompt=prompt, targets=tuple(targets))
+            edited = dataclasses.replace(
+                job, prompt=prompt, targets=tuple(targets), extra_data=extra_data
+            )
             self._queued[self._queued.index(job)] = edited
         self.on_change()
         return edited
@@ -255,6 +272,12 @@ class Jobs:
 
 def _order(job: Job) -> tuple[float, int]:
     return job.order
+
+
+def _same_work(job: Job, new: NewJob) -> bool:
+    """Compared as the store keeps them: it makes lists of tuples."""
+    works = (json.dumps([each.prompt, each.targets], sort_keys=True) for each in (job, new))
+    return len(set(works)) == 1
 
 
 def _numbers_for(order: Sequence[Job], place: int) -> dict[str, float]:

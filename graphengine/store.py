@@ -91,8 +91,11 @@ class Store:
 
     # --- a job's way ---
 
-    def add(self, new: NewJob, *, running: bool = False) -> Job:
-        """Put a job in, queued or running already; raises `Taken`."""
+    def add(self, new: NewJob, *, running: bool = False, instead_of_ended: bool = False) -> Job:
+        """Put a job in, queued or running already; raises `Taken`.
+
+        ``instead_of_ended``: a job of this id that has ended is forgotten in the same moment.
+        """
         values = {name: getattr(new, name) for name in _NEW}
         now = time.time()
         job = Job(**values, created=now)
@@ -102,6 +105,8 @@ class Store:
         row = {**values, **more}
         try:
             with self._writing() as connection:
+                if instead_of_ended:
+                    connection.execute(jobs.delete().where(_ended(new.id)))
                 place = connection.execute(jobs.insert().values(row)).inserted_primary_key
         except IntegrityError as error:
             raise Taken(new.id) from error
@@ -143,9 +148,15 @@ class Store:
             for job_id, number in numbers.items():
                 connection.execute(_queued(job_id).values(number=number))
 
-    def edit(self, job_id: str, prompt: Mapping[str, Any], targets: Sequence[str]) -> bool:
+    def edit(
+        self,
+        job_id: str,
+        prompt: Mapping[str, Any],
+        targets: Sequence[str],
+        extra_data: Mapping[str, Any],
+    ) -> bool:
         """Give a queued job another workflow; False if it is not queued."""
-        values = {"prompt": prompt, "targets": list(targets)}
+        values = {"prompt": prompt, "targets": list(targets), "extra_data": extra_data}
         return self._pass(job_id, "queued", "queued", values)
 
     # --- looking ---
@@ -196,7 +207,7 @@ class Store:
     def forget(self, job_ids: Collection[str]) -> None:
         """Delete ended jobs."""
         for job_id in job_ids:
-            self._delete(sa.and_(jobs.c.id == job_id, jobs.c.state.in_(ENDED)))
+            self._delete(_ended(job_id))
 
     def forget_all(self) -> None:
         """Delete all ended jobs."""
@@ -255,9 +266,21 @@ def _queued(job_id: str) -> sa.Update:
     return jobs.update().where(sa.and_(jobs.c.id == job_id, jobs.c.state == "queued"))
 
 
+def _ended(job_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(jobs.c.id == job_id, jobs.c.state.in_(ENDED))
+
+
 def _job(row: Any) -> Job:
-    result = row["result"]
-    return Job(**{**row, "targets": tuple(row["targets"]), "result": result and _result(result)})
+    """A row as a job; the column makes floats of the numbers that were drawn."""
+    result, number = row["result"], row["number"]
+    return Job(
+        **{
+            **row,
+            "number": int(number) if number.is_integer() else number,
+            "targets": tuple(row["targets"]),
+            "result": result and _result(result),
+        }
+    )
 
 
 def _stored(result: JobResult) -> dict[str, Any]:

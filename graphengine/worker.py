@@ -183,14 +183,17 @@ class _Record:
     parents: dict[str, str] = field(default_factory=dict)
     cached: list[str] = field(default_factory=list)
     executed: list[str] = field(default_factory=list)
+    started: str | None = None
 
     def note(self, event: Event) -> None:
         if isinstance(event, NodeFinished):
             self._finished(event)
         elif isinstance(event, NodesCached):
             self.cached += event.nodes
-        elif isinstance(event, NodeStarted | NodeError) and event.parent is not None:
-            self.parents[event.node_id] = event.parent
+        elif isinstance(event, NodeStarted | NodeError):
+            self.started = event.node_id
+            if event.parent is not None:
+                self.parents[event.node_id] = event.parent
 
     def _finished(self, event: NodeFinished) -> None:
         if event.parent is not None:
@@ -209,6 +212,7 @@ class _Record:
             executed=tuple(self.executed),
             seconds=0.0 if ran is None else ran.seconds,
             error=error,
+            stopped=self.started if ran is not None and ran.status == "cancelled" else None,
         )
 
 

@@ -36,7 +36,7 @@ def history_entry(job: Job) -> dict[str, Any]:
 
 
 def end_message(
-    job: Job, state: State, result: JobResult, timestamp: int, current: str | None = None
+    job: Job, state: State, result: JobResult, timestamp: int
 ) -> tuple[str, dict[str, Any]]:
     """Type and data of the message that a job is over."""
     if state == "done":
@@ -44,7 +44,7 @@ def end_message(
     if state == "failed":
         error = result.error or JobError("defect", {})
         return "execution_error", error_message(job, error, result.executed, timestamp)
-    node = None if current is None else top_node(current, result.parents)
+    node = None if result.stopped is None else top_node(result.stopped, result.parents)
     return "execution_interrupted", {
         "prompt_id": job.id,
         "node_id": node,

@@ -217,7 +217,7 @@ class LiveJob:
         return [Said("execution_error", error_message(self.job, error, (), now_ms()))]
 
     def _ended(self, event: JobEnded) -> list[Message]:
-        kind, data = end_message(self.job, event.state, event.result, now_ms(), self.current)
+        kind, data = end_message(self.job, event.state, event.result, now_ms())
         self.current = None
         return [Said(kind, data)]
 

@@ -26,7 +26,7 @@ def check_picture(content: bytes, name: str) -> None:
 def recoded(path: Path, wanted: str, channel: str) -> tuple[bytes, str]:
     """A picture as ``format;quality``, and its media type.
 
-    JPEG and channel "rgb" lose the alpha.
+    JPEG and channel "rgb" lose the alpha; WEBP keeps it where a channel with "a" is asked for.
     """
     form, _, quality = wanted.partition(";")
     if form not in PREVIEW_FORMATS or "a" in channel:

@@ -9,7 +9,8 @@ from aiohttp import web
 from pydantic import Field
 
 from graphengine.errors import GraphEngineError
-from graphengine.plot.inside import with_plot_node
+from graphengine.job import Job
+from graphengine.plot.inside import NODE, with_plot_node
 from graphengine.plot.plot import ASK_ABOVE, cell_count
 from graphengine.plot.targets import picture_source
 from graphengine.server.answers import read_model, refusal_of
@@ -19,7 +20,7 @@ from graphengine.server.parts import Parts, parts_of
 from graphengine.server.prompts import Accepted, accept, read_prompt
 from graphengine.server.queue import submit
 from graphengine.server.v1_models import JobAnswer
-from graphengine.workflow import to_api
+from graphengine.workflow import parse_api, to_api
 
 
 class PlotBody(Model):
@@ -49,14 +50,28 @@ class PlotAnswer(Model):
 
 
 async def create_plot(request: web.Request) -> web.Response:
-    """Queue a plot as a job."""
+    """Queue a plot as a job; with ``Idempotency-Key`` only once."""
     parts = parts_of(request)
     body = await read_model(request, PlotBody)
+    key = request.headers.get("Idempotency-Key")
+    known = None if key is None else parts.jobs.store.by_idempotency_key(key)
+    if known is not None:
+        return answer(await asyncio.to_thread(_told_again, parts, known))
     accepted, node, cells = await asyncio.to_thread(_accepted, parts, body)
     number = parts.jobs.draw_number(front=body.front)
-    key = request.headers.get("Idempotency-Key")
     job = submit(parts, accepted, {"client_id": body.client_id}, number, key)
     return answer(PlotAnswer(job=JobAnswer.of(job), node=node, cells=cells), 201)
+
+
+def _told_again(parts: Parts, job: Job) -> PlotAnswer:
+    """What was answered when a plot was queued; raises `Refusal` for a job that is no plot."""
+    node = next((key for key in job.targets if job.prompt[key]["class_type"] == NODE), None)
+    if node is None:
+        raise refusal_of(GraphEngineError("idempotency_key_used", id=job.id), 409)
+    inputs = job.prompt[node]["inputs"]
+    axes = [inputs[axis] for axis in "xyz" if axis in inputs]
+    cells = cell_count(parts.engine, parse_api(dict(job.prompt)), axes, confirmed=True)
+    return PlotAnswer(job=JobAnswer.of(job), node=node, cells=cells)
 
 
 def _accepted(parts: Parts, body: PlotBody) -> tuple[Accepted, str, int]:

@@ -17,6 +17,7 @@ from graphengine.errors import LANGUAGES, Problem, ProblemsFound
 from graphengine.graph import Graph, check_graph
 from graphengine.native import is_native
 from graphengine.server.answers import Refusal
+from graphengine.spec import InputSpec
 from graphengine.validation import unwrapped
 from graphengine.workflow import Link, Workflow, links_of, parse_api, to_api
 
@@ -123,14 +124,14 @@ def _parsed(data: Any, engine: Engine) -> Workflow:
     try:
         return read_prompt(data, engine)
     except ProblemsFound as error:
-        raise _shape_refusal(error.problems, data) from error
+        raise _shape_refusal(error.problems, data, engine) from error
 
 
-def _shape_refusal(problems: tuple[Problem, ...], data: Any) -> Refusal:
+def _shape_refusal(problems: tuple[Problem, ...], data: Any, engine: Engine) -> Refusal:
     first = problems[0]
     shapes = [p for p in problems if p.code in _SHAPE_CODES]
     if not shapes and all(problem.code == "bad_link" for problem in problems):
-        errors = _by_node(problems, data)
+        errors = _by_node(problems, data, engine)
         return Refusal(
             400,
             "prompt_outputs_failed_validation",
@@ -146,16 +147,22 @@ def _shape_refusal(problems: tuple[Problem, ...], data: Any) -> Refusal:
     return Refusal(400, "invalid_prompt", message, details, extra_info=_ours(first))
 
 
-def _by_node(problems: Iterable[Problem], data: Any) -> dict[str, Any]:
+def _by_node(problems: Iterable[Problem], data: Any, engine: Engine) -> dict[str, Any]:
     errors: dict[str, Any] = {}
     for problem in problems:
         raw = data[problem.node_id]
+        slot = _slot(engine, str(raw.get("class_type", "")), problem.input)
         entry = errors.setdefault(
             str(problem.node_id),
             {"errors": [], "dependent_outputs": [], "class_type": raw.get("class_type", "")},
         )
         received = raw["inputs"].get(problem.input)
-        extra = {"input_name": problem.input, "received_value": received, **_ours(problem)}
+        extra = {
+            "input_name": problem.input,
+            "input_config": None if slot is None else input_config(slot, engine.folders),
+            "received_value": received,
+            **_ours(problem),
+        }
         reason = {"type": "bad_linked_input", "message": _BAD_LINK, "details": problem.input or ""}
         entry["errors"].append({**reason, "extra_info": extra})
     return errors
@@ -228,8 +235,7 @@ def _reason(problem: Problem, workflow: Workflow, engine: Engine) -> dict[str, A
     if problem.input is None:
         return _told(kind, message, problem.text(), _ours(problem))
     received = unwrapped(node.inputs.get(problem.input))
-    spec = engine.registry.get(node.type)
-    slot = None if spec is None else spec.now().input.get(problem.input)
+    slot = _slot(engine, node.type, problem.input)
     config = None if slot is None else input_config(slot, engine.folders)
     extra: dict[str, Any] = {"input_name": problem.input}
     if problem.code != "missing_input":
@@ -241,6 +247,8 @@ def _reason(problem: Problem, workflow: Workflow, engine: Engine) -> dict[str, A
         extra |= {"received_type": offered, "linked_node": linked}
     elif problem.code != "missing_input":
         extra["received_value"] = _plain(received)
+    if kind == "invalid_input_type":
+        extra["exception_message"] = problem.message()
     options = config[1] if config is not None and len(config) > 1 else {}
     choices = config[0] if config is not None and isinstance(config[0], list) else None
     if choices is not None and len(choices) > LONGEST_LIST:
@@ -306,6 +314,11 @@ def _ours(problem: Problem) -> dict[str, Any]:
         "text": {language: problem.message(language) for language in LANGUAGES},
         "hint": {language: problem.hint(language) for language in LANGUAGES},
     }
+
+
+def _slot(engine: Engine, node_type: str, name: str | None) -> InputSpec | None:
+    spec = engine.registry.get(node_type)
+    return None if spec is None or name is None else spec.now().input.get(name)
 
 
 def _plain(received: Any) -> Any:

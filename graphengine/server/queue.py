@@ -176,6 +176,16 @@ def _kept(extra: Mapping[str, Any], accepted: Accepted) -> dict[str, Any]:
     return kept
 
 
+def edited_extra(job: Job, accepted: Accepted) -> dict[str, Any]:
+    """What is stored with a job that gets another workflow: the old drawing goes with the old."""
+    info = dict(job.extra_data.get("extra_pnginfo") or {})
+    info.pop("workflow", None)
+    if accepted.workflow.ui is not None:
+        info["workflow"] = accepted.workflow.ui
+    kept = {name: value for name, value in job.extra_data.items() if name != "extra_pnginfo"}
+    return {**kept, "extra_pnginfo": info} if info else kept
+
+
 def _queued_answer(job: Job, node_errors: Mapping[str, Any]) -> web.Response:
     return json_answer({"prompt_id": job.id, "number": job.number, "node_errors": node_errors})
 

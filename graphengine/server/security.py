@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from graphengine.errors import GraphEngineError
 from graphengine.server.answers import refusal_of
 from graphengine.server.settings import ServerSettings, is_loopback
+from graphengine.server.token_page import token_page
 
 COOKIE = "graphengine_token"
 TOKEN_PROTOCOL = "graphengine.token."
@@ -24,6 +25,7 @@ TOKEN_PROTOCOL = "graphengine.token."
 PAGES = ("/", "/panel")
 """Where the editor answers: itself, and the settings panel alone, for phones."""
 COOKIE_AGE_S = 30 * 24 * 3600
+_PICTURE_ENDS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -52,10 +54,23 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """What browsers must not do with an answer."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    kept = _kept_by_browsers(request.path.lower(), response.status)
+    if kept is not None:
+        response.headers.setdefault("Cache-Control", kept)
     if request.app[CORS_ORIGIN] is None:
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     else:
         _allow_origin(request, response)
+
+
+def _kept_by_browsers(path: str, status: int) -> str | None:
+    """As ComfyUI says it of files by their names' ends; what answers otherwise says so itself."""
+    name = path.rsplit("/", 1)[-1]
+    if name.endswith((".js", ".css")) or (name.startswith("index") and name.endswith(".json")):
+        return "no-cache"
+    if name.endswith(_PICTURE_ENDS):
+        return {200: "public, max-age=86400", 404: "public, max-age=3600"}.get(status)
+    return None
 
 
 CORS_ORIGIN = web.AppKey[str | None]("cors_origin")
@@ -152,6 +167,8 @@ def _token_check(settings: ServerSettings) -> Middleware:
             return _with_cookie(request, token)
         if any(_equal(shown, token) for shown in _shown_tokens(request)):
             return await handler(request)
+        if _is_person(request):
+            return token_page(request)
         raise refusal_of(GraphEngineError("token_needed"), 401)
 
     return check
@@ -160,7 +177,9 @@ def _token_check(settings: ServerSettings) -> Middleware:
 def _with_cookie(request: web.Request, token: str) -> web.StreamResponse:
     """From the address with the token to the one without it, the token in a cookie."""
     if not _equal(request.query["token"], token):
-        raise refusal_of(GraphEngineError("token_needed"), 401)
+        if _is_person(request):
+            return token_page(request, wrong=True)
+        raise refusal_of(GraphEngineError("token_wrong"), 401)
     answer = web.Response(
         status=303, headers={"Location": request.path, "Cache-Control": "no-store"}
     )
@@ -173,6 +192,12 @@ def _with_cookie(request: web.Request, token: str) -> web.StreamResponse:
         secure=request.secure,
     )
     return answer
+
+
+def _is_person(request: web.Request) -> bool:
+    """Whether a browser asks for one of the pages, and somebody will read the answer."""
+    asks_for_page = request.method == "GET" and request.path in PAGES
+    return asks_for_page and "text/html" in request.headers.get("Accept", "")
 
 
 def _shown_tokens(request: web.Request) -> list[str]:

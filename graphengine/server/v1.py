@@ -23,7 +23,7 @@ from graphengine.server.answers import Refusal, read_model, refusal_of, whole_nu
 from graphengine.server.operations import PREFIX, Operation, answer, bad_field
 from graphengine.server.parts import Parts, parts_of
 from graphengine.server.prompts import accept, read_prompt
-from graphengine.server.queue import submit
+from graphengine.server.queue import edited_extra, submit
 from graphengine.server.v1_models import (
     CacheAnswer,
     DevicesAnswer,
@@ -85,7 +85,8 @@ async def edit_job(request: web.Request) -> web.Response:
     job = _job(request)
     body = await read_model(request, PromptBody)
     accepted = await asyncio.to_thread(accept, body.prompt, parts.engine, only=body.targets)
-    edited = parts.jobs.edit(job.id, accepted.prompt, accepted.targets)
+    extra = edited_extra(job, accepted)
+    edited = parts.jobs.edit(job.id, accepted.prompt, accepted.targets, extra)
     if edited is None:
         raise _not_queued(job)
     return answer(JobAnswer.of(edited, dict(accepted.node_errors)))

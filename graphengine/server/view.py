@@ -44,7 +44,7 @@ async def get_view(request: web.Request) -> web.StreamResponse:
         query.get("subfolder", ""),
     )
     headers = {**USER_FILE_HEADERS, "Content-Disposition": disposition(path.name)}
-    channel = query.get("channel", "rgba")
+    channel = query.get("channel", "")
     if "preview" in query:
         recoded = asyncio.to_thread(pictures.recoded, path, query["preview"], channel)
     elif channel in ("rgb", "a"):

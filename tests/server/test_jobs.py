@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -57,14 +58,21 @@ def test_jobs_run_by_number_and_equal_numbers_as_they_came(store: Store) -> None
     assert ids(store.ended()) == ["d", "b", "a", "c"]
 
 
-def test_an_id_is_given_once_and_a_key_gives_the_same_job(store: Store) -> None:
+def test_an_id_means_one_job_at_a_time_and_a_key_one_for_good(store: Store) -> None:
     jobs = Jobs(store)
     first = jobs.submit(new("a", idempotency_key="k"))
 
     assert jobs.submit(new("b", idempotency_key="k")) == first
+    assert jobs.submit(new("a")).place == first.place
     with pytest.raises(Taken):
-        jobs.submit(new("a"))
+        jobs.submit(dataclasses.replace(new("a"), prompt={}))
     assert ids(jobs.queued) == ["a"]
+
+    run_one(jobs)
+    assert jobs.submit(dataclasses.replace(new("a"), prompt={})).state == "queued"
+    assert store.ended() == ()
+    assert run_one(jobs) == "a"
+    assert [job.prompt for job in store.ended()] == [{}]
 
 
 def test_after_a_restart_the_queue_goes_on_and_what_ended_is_there(store: Store) -> None:
@@ -159,11 +167,11 @@ def test_an_edited_job_keeps_its_place(store: Store) -> None:
         jobs.submit(new(name))
     other = {"2": {"class_type": "Show", "inputs": {"value": "bye"}}}
 
-    jobs.edit("a", other, ["2"])
+    jobs.edit("a", other, ["2"], {"x": 1})
 
     assert ids(jobs.queued) == ["a", "b"]
     assert store.queued()[0].prompt == other
-    assert jobs.edit("x", other, ["2"]) is None
+    assert jobs.edit("x", other, ["2"], {}) is None
 
 
 def test_history_is_read_in_pages_and_forgotten(store: Store) -> None:

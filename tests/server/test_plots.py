@@ -35,6 +35,26 @@ def test_a_plot_runs_as_a_job_and_shows_its_sheet(serve: Serve) -> None:
     serve(scenario)
 
 
+def test_the_same_idempotency_key_queues_one_plot(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        body = {"prompt": PROMPT, "x": "Paper.color=0,255", "y": "Paper.width=8,16"}
+        headers = {"Idempotency-Key": "once"}
+        first = await client.post(PLOTS, body, status=201, headers=headers)
+        again = await client.post(PLOTS, body, headers=headers)
+
+        assert again["job"]["id"] == first["job"]["id"]
+        assert (again["node"], again["cells"]) == (first["node"], 4)
+        assert (await client.get("/api/v1/jobs"))["counts"].keys() <= {"running", "done"}
+        assert len((await client.get("/api/v1/jobs"))["jobs"]) == 1
+
+        headers = {"Idempotency-Key": "a job"}
+        await client.post("/prompt", {"prompt": PROMPT}, headers=headers)
+        answer = await client.post(PLOTS, body, status=409, headers=headers)
+        assert answer["error"]["type"] == "idempotency_key_used"
+
+    serve(scenario)
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.client import Client
+from tests.server.client import Client, until_done
 from tests.server.conftest import Serve
 
 SHOW = {"1": {"class_type": "Show", "inputs": {"value": "hello"}}}
@@ -344,12 +344,88 @@ def test_the_same_idempotency_key_queues_one_job(serve: Serve) -> None:
     serve(scenario)
 
 
-def test_an_id_that_is_taken_is_refused(serve: Serve) -> None:
+def test_the_same_prompt_under_the_id_of_a_job_that_runs_is_that_job(serve: Serve) -> None:
     async def scenario(client: Client) -> None:
-        await client.queue(SHOW, prompt_id="mine")
+        first = await client.post("/prompt", {"prompt": waiting(), "prompt_id": "mine"})
+        again = await client.post("/prompt", {"prompt": waiting(), "prompt_id": "mine"})
+        queue = await client.get("/queue")
+
+        assert again == first
+        assert len(queue["queue_running"] + queue["queue_pending"]) == 1
+        await client.post("/interrupt")
+
+    serve(scenario)
+
+
+def test_another_prompt_under_the_id_of_a_job_that_runs_is_refused(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        await client.queue(waiting(), prompt_id="mine")
         answer = await client.post("/prompt", {"prompt": SHOW, "prompt_id": "mine"}, status=409)
 
         assert answer["error"]["type"] == "prompt_id_taken"
+        await client.post("/interrupt")
+
+    serve(scenario)
+
+
+def test_the_id_of_a_job_that_has_ended_may_be_used_again(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        await client.run(SHOW, prompt_id="mine")
+        socket = await client.socket()
+        await client.queue(linked(), prompt_id="mine")
+        await until_done(socket, "mine")
+
+        assert list(await client.get("/history")) == ["mine"]
+        assert (await client.get("/history/mine"))["mine"]["outputs"] == {"3": {"text": ["3"]}}
+
+    serve(scenario)
+
+
+def test_numbers_that_the_server_draws_are_whole_numbers_everywhere(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        async def told(path: str) -> str:
+            answer = await client.response("GET", path)
+            return await answer.text()
+
+        await client.run(SHOW, prompt_id="a")
+        assert '{"a":{"prompt":[0,"a",' in await told("/history")
+        given = {"prompt": waiting(), "prompt_id": "b", "number": 42}
+        answer = await client.response("POST", "/prompt", json=given)
+        assert '"number":42.0,' in await answer.text()
+        await client.queue(SHOW, prompt_id="c")
+        assert '"queue_pending":[[1,"c",' in await told("/queue")
+        await client.post("/queue", {"clear": True})
+        await client.post("/interrupt")
+
+    serve(scenario)
+
+
+def test_the_history_tells_at_which_node_a_job_was_interrupted(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket()
+        prompt_id = await client.queue(waiting())
+        while (await socket.receive_json())["type"] != "progress":
+            pass
+        await client.post("/interrupt")
+        entry = await client.ended(prompt_id)
+
+        kind, data = entry["status"]["messages"][-1]
+        assert (kind, data["node_id"], data["node_type"]) == ("execution_interrupted", "1", "Steps")
+
+    serve(scenario)
+
+
+def test_reasons_hold_what_comfyuis_hold(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        async def reason(prompt: dict[str, Any], node: str) -> Any:
+            answer = await client.post("/prompt", {"prompt": prompt}, status=400)
+            return answer["node_errors"][node]["errors"][0]["extra_info"]
+
+        wrong = await reason({"1": {**WIDGETS, "inputs": {**TEXT, "strength": "x"}}}, "1")
+        assert wrong["input_config"][0] == "FLOAT"
+        assert (wrong["received_value"], bool(wrong["exception_message"])) == ("x", True)
+        short = await reason(linked(b=["1"]), "2")
+        assert (short["input_config"][0], short["received_value"]) == ("INT", ["1"])
 
     serve(scenario)
 

@@ -115,6 +115,38 @@ def test_without_the_token_nothing_is_answered(serve: Serve) -> None:
     serve(scenario, token=TOKEN)
 
 
+@pytest.mark.parametrize(
+    ("language", "message", "wrong"),
+    [
+        ("ja,en;q=0.5", "このサーバーにはトークンが必要です。", "トークンが違います。"),
+        ("fr", "This server asks for its token.", "That is not this server&#x27;s token."),
+    ],
+)
+def test_a_browser_without_the_token_gets_a_page_that_takes_it(
+    serve: Serve, language: str, message: str, wrong: str
+) -> None:
+    async def scenario(client: Client) -> None:
+        headers = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": language}
+
+        async def page(path: str) -> str:
+            answer = await client.response("GET", path, headers=headers)
+            assert (answer.status, answer.content_type) == (401, "text/html")
+            return await answer.text()
+
+        asked = await page("/panel")
+        assert message in asked
+        assert 'method="get" action="/panel"' in asked
+        assert wrong in await page("/?token=wrong-token")
+        assert (await client.response("GET", "/queue", headers=headers)).status == 401
+
+        answer = await client.response(
+            "GET", f"/panel?token={TOKEN}", headers=headers, allow_redirects=False
+        )
+        assert (answer.status, answer.headers["Location"]) == (303, "/panel")
+
+    serve(scenario, token=TOKEN)
+
+
 def test_the_token_is_taken_by_header_and_subprotocol(serve: Serve) -> None:
     async def scenario(client: Client) -> None:
         headers = {"Authorization": f"Bearer {TOKEN}"}

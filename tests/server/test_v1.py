@@ -148,29 +148,53 @@ def test_the_description_names_every_route_and_model(serve: Serve) -> None:
     serve(scenario)
 
 
+def saved_by_an_editor(value: int) -> dict[str, Any]:
+    """A number and what shows it, with places and links as drawn."""
+    number = {
+        "id": 1,
+        "type": "Number",
+        "mode": 0,
+        "inputs": [],
+        "outputs": [{"name": "INT", "type": "INT", "links": [1]}],
+        "widgets_values": [value],
+    }
+    show = {
+        "id": 2,
+        "type": "Show",
+        "mode": 0,
+        "inputs": [{"name": "value", "type": "*", "link": 1}],
+        "outputs": [],
+    }
+    return {"nodes": [number, show], "links": [[1, 1, 0, 2, 0, "INT"]], "version": 0.4}
+
+
 def test_an_editors_workflow_is_run_as_it_was_saved(serve: Serve) -> None:
     async def scenario(client: Client) -> None:
-        number = {
-            "id": 1,
-            "type": "Number",
-            "mode": 0,
-            "inputs": [],
-            "outputs": [{"name": "INT", "type": "INT", "links": [1]}],
-            "widgets_values": [41],
-        }
-        show = {
-            "id": 2,
-            "type": "Show",
-            "mode": 0,
-            "inputs": [{"name": "value", "type": "*", "link": 1}],
-            "outputs": [],
-        }
-        links = [[1, 1, 0, 2, 0, "INT"]]
-        saved = {"nodes": [number, show], "links": links, "version": 0.4}
+        saved = saved_by_an_editor(41)
         entry = await client.run(saved)
 
         assert entry["outputs"] == {"2": {"text": ["41"]}}
         assert entry["prompt"][3]["extra_pnginfo"]["workflow"] == saved
+
+    serve(scenario)
+
+
+def test_an_edited_job_carries_its_new_workflow_into_pictures(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        async def put(path: str, body: Any) -> Any:
+            return await client._answer("PUT", path, 200, json=body)
+
+        await put("/api/v1/queue", {"paused": True})
+        more = {"extra_pnginfo": {"workflow": saved_by_an_editor(1), "note": "kept"}}
+        for name in "ab":
+            await client.queue(saved_by_an_editor(1), prompt_id=name, extra_data=more)
+        await put(f"{JOBS}/a", {"prompt": saved_by_an_editor(2)})
+        await put(f"{JOBS}/b", {"prompt": SHOW})
+        await put("/api/v1/queue", {"paused": False})
+
+        drawn, undrawn = [(await client.ended(name))["prompt"][3] for name in "ab"]
+        assert drawn["extra_pnginfo"] == {"workflow": saved_by_an_editor(2), "note": "kept"}
+        assert undrawn["extra_pnginfo"] == {"note": "kept"}
 
     serve(scenario)
 
