@@ -462,7 +462,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Modules and nodes make hundreds of thousands of objects that stay; the collector would walk
     # through them again and again while a command starts.
-    gc.set_threshold(20_000)
+    gc.set_threshold(50_000)
     try:
         app(prog_name="graphengine")
     except KeyboardInterrupt:

@@ -192,7 +192,7 @@ class NodeFailed(GraphEngineError):
 
 def render(code: str, values: Mapping[str, Any], language: str) -> tuple[str, str]:
     """Message and hint of a code; an unknown code shows itself and its details."""
-    entry = _catalogue(language).get(code) or _catalogue("en").get(code)
+    entry = _entry(code, language) or _entry(code, "en")
     if entry is None:
         shown = ", ".join(f"{name}={value!r}" for name, value in values.items() if value)
         return (f"{code} ({shown})" if shown else code), ""
@@ -205,11 +205,22 @@ class _Details(dict[str, Any]):
         return "?"
 
 
+def _entry(code: str, language: str) -> dict[str, str] | None:
+    """A code's texts. Only the file that names it is parsed: that takes longer than all reading."""
+    for content in _contents(language):
+        if f"[{code}]\n" in content and (entry := _parsed(content).get(code)):
+            return entry
+    return None
+
+
 @cache
-def _catalogue(language: str) -> dict[str, dict[str, str]]:
-    entries: dict[str, dict[str, str]] = {}
+def _contents(language: str) -> tuple[str, ...]:
     folder = resources.files("graphengine") / "messages"
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(f".{language}.toml"):
-            entries.update(tomllib.loads(file.read_text(encoding="utf-8")))
-    return entries
+    files = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    names = (file for file in files if file.name.endswith(f".{language}.toml"))
+    return tuple(file.read_text(encoding="utf-8") for file in names)
+
+
+@cache
+def _parsed(content: str) -> dict[str, dict[str, str]]:
+    return tomllib.loads(content)

@@ -46,7 +46,7 @@ Number = int | float
 class _Part(BaseModel):
     """A part of the file; fields that we do not know are kept in ``extra``."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     extra: dict[str, Any] = {}
 

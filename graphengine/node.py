@@ -75,6 +75,12 @@ def node(
     return attach
 
 
+def mark_of(function: Callable[..., Any]) -> Mark:
+    """What the decorator left on a marked function."""
+    mark: Mark = function.__node__  # type: ignore[attr-defined]
+    return mark
+
+
 def describe(
     function: Callable[..., Any],
     *,
@@ -82,7 +88,7 @@ def describe(
     origin: Origin | None = None,
 ) -> NodeSpec:
     """The spec of a marked function; raises `NodeDefinitionError`."""
-    mark: Mark = function.__node__  # type: ignore[attr-defined]
+    mark = mark_of(function)
     hints = _hints(function, mark)
     inputs, context_name, open_inputs = _inputs(function, hints, mark)
     outputs, artifacts_field = _outputs(hints.get("return"), mark)

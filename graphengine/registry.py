@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from graphengine.collecting import collector_paused
-from graphengine.node import describe
+from graphengine.node import describe, mark_of
 from graphengine.plugins.importing import import_file, namespace
-from graphengine.plugins.loading import Found, file_digest, load_plugins
+from graphengine.plugins.loading import failure_of, file_digest, load_plugins, marked_functions
 from graphengine.plugins.plugin import LoadFailure, Plugin
 from graphengine.plugins.source import PluginFolders
-from graphengine.spec import NodeSpec
+from graphengine.spec import NodeSpec, Origin
 from graphengine.texts import FileTexts
 
 BUILTIN_PACKAGE = "graphengine_nodes"
@@ -22,11 +22,14 @@ BUILTIN_PACKAGE = "graphengine_nodes"
 class Registry:
     """Node types by id. A later node of an id that is taken is refused and kept as a failure.
 
-    Once it is loaded it is not changed: what a run has begun with stays as it is.
+    Once it is loaded it is not changed: what a run has begun with stays as it is. The nodes of a
+    folder are described when they are asked for: that takes longer than importing them, and a
+    workflow has few of them.
     """
 
     def __init__(self, specs: Iterable[NodeSpec] = ()) -> None:
         self._specs: dict[str, NodeSpec] = {}
+        self._waiting: dict[str, Callable[[], NodeSpec]] = {}
         self._renamed: dict[str, str] = {}
         self._failures: list[LoadFailure] = []
         self._plugins: list[Plugin] = []
@@ -45,20 +48,21 @@ class Registry:
 
     def get(self, node_id: str) -> NodeSpec | None:
         """The node type that has this id or had it before, or None."""
-        found = self._specs.get(node_id)
-        return found if found is not None else self._specs.get(self._renamed.get(node_id, ""))
+        found = self._described(node_id)
+        return found if found is not None else self._described(self._renamed.get(node_id, ""))
 
     def ids(self) -> tuple[str, ...]:
         """All ids, sorted."""
-        return tuple(sorted(self._specs))
+        return tuple(sorted(self._specs.keys() | self._waiting.keys()))
 
     def specs(self) -> tuple[NodeSpec, ...]:
         """All node types, sorted by id."""
-        return tuple(self._specs[node_id] for node_id in self.ids())
+        described = (self._described(node_id) for node_id in self.ids())
+        return tuple(spec for spec in described if spec is not None)
 
     def add(self, spec: NodeSpec) -> bool:
         """Take a node type in; False (and a failure) if its id is taken."""
-        taken = self._specs.get(spec.id)
+        taken = self._described(spec.id)
         if taken is not None:
             self._failures.append(
                 LoadFailure(
@@ -91,22 +95,40 @@ class Registry:
             self.add(describe(function))
 
     def load_folder(self, folder: Path, package: str) -> None:
-        """Load every ``*.py`` file of a folder as ``package.<name>``, except ``_*`` and ``.*``."""
+        """Load every ``*.py`` file of a folder as ``package.<name>``, except ``_*`` and ``.*``.
+
+        A wrong signature raises `NodeDefinitionError` when its node is asked for.
+        """
         namespace(package, [str(folder)])
         for path in sorted(folder.glob("*.py")):
             if not path.name.startswith(("_", ".")):
                 self._load_file(path, f"{package}.{path.stem}")
 
     def _load_file(self, path: Path, module_name: str) -> None:
-        found = Found()
         try:
             module = import_file(path, module_name)
-            found.add_module(module, path, module_name, partial(FileTexts, path), file_digest(path))
         except Exception as error:
-            found.add_failure(module_name, path, error)
-        self._failures.extend(found.failures)
-        for spec in found.specs:
-            self.add(spec)
+            self.note(failure_of(error, path, module_name))
+            return
+        digest = file_digest(path)
+        for function in marked_functions(module):
+            mark = mark_of(function)
+            line = function.__code__.co_firstlineno
+            origin = Origin(module_name, str(path), line, digest)
+            texts = FileTexts(path, mark.id)
+            make = partial(describe, function, texts=texts, origin=origin)
+            if self._described(mark.id) is not None:
+                self.add(make())
+                continue
+            self._waiting[mark.id] = make
+            self._renamed.update(dict.fromkeys(mark.renamed_from, mark.id))
+
+    def _described(self, node_id: str) -> NodeSpec | None:
+        found = self._specs.get(node_id)
+        if found is None and node_id in self._waiting:
+            # Of two threads that ask at once both get what the first one made.
+            found = self._specs.setdefault(node_id, self._waiting[node_id]())
+        return found
 
 
 def builtin_folder(name: str) -> Path:

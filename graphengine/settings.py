@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
-from graphengine.disk_cache import DiskCache
 from graphengine.errors import GraphEngineError
 from graphengine.events import PreviewMethod
 from graphengine.folders import MODEL_KINDS, Folders, model_folders
 from graphengine.model_paths import FILE_NAME, ModelPaths, load_model_paths
 from graphengine.plugins.source import PluginFolders
+
+if TYPE_CHECKING:
+    from graphengine.disk_cache import DiskCache
 
 PREFIX = "GRAPHENGINE_"
 STARTER_FOLDER = Path(__file__).parent / "starter"
@@ -134,6 +136,8 @@ class Settings(BaseModel):
         """Where results of slow nodes are kept on disk; None if that is off."""
         if not self.cache_disk_bytes:
             return None
+        from graphengine.disk_cache import DiskCache
+
         return DiskCache(self._below_base(self.cache_directory, "cache"), self.cache_disk_bytes)
 
     @cached_property

@@ -119,6 +119,17 @@ def test_the_editor_is_stale_when_a_source_changes_and_only_then(tmp_path: Path)
     assert hook.is_stale(tmp_path)
 
 
+def test_an_editable_install_leaves_the_bytecode_of_package_and_nodes(tmp_path: Path) -> None:
+    sources = [tmp_path / "graphengine" / "inner" / "part.py", tmp_path / "nodes" / "sampler.py"]
+    for source in sources:
+        source.parent.mkdir(parents=True)
+        source.write_text("x = 1")
+    build_hook().compile_code(tmp_path)
+
+    for source in sources:
+        assert Path(importlib.util.cache_from_source(str(source))).is_file()
+
+
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a checkout")
 def test_the_wheel_carries_nodes_workflows_texts_and_model(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]

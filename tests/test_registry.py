@@ -42,3 +42,23 @@ def test_all_built_in_nodes_load() -> None:
     assert {spec.origin.package.partition(".")[0] for spec in registry.specs()} <= {
         "graphengine_nodes"
     }
+
+
+def test_a_node_is_described_once_and_only_when_it_is_asked_for(tmp_path: Path) -> None:
+    head = "from graphengine.api import node\n"
+    (tmp_path / "good.py").write_text(
+        f"{head}@node('Good', renamed_from=('Old',))\ndef f() -> int: ...\n"
+    )
+    (tmp_path / "wrong.py").write_text(f"{head}@node('Wrong')\ndef f(x: object) -> int: ...\n")
+    (tmp_path / "z.py").write_text(f"{head}@node('Good')\ndef f() -> str: ...\n")
+    registry = Registry()
+    registry.load_folder(tmp_path, "described_later")
+
+    assert registry.ids() == ("Good", "Wrong")
+    assert registry.get("Old") is registry.get("Good")
+    assert [output.type for output in registry.get("Good").outputs] == ["INT"]  # type: ignore[union-attr]
+    (refused,) = registry.failures
+    assert "good.py" in refused.cause
+    assert refused.file.endswith("z.py")
+    with pytest.raises(NodeDefinitionError, match="x"):
+        registry.specs()

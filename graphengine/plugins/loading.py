@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from graphengine.errors import GraphEngineError
-from graphengine.node import NodeDefinitionError, describe
+from graphengine.node import NodeDefinitionError, describe, mark_of
 from graphengine.plugins.decisions import load_decisions
 from graphengine.plugins.importing import NAMESPACE, forget_modules, import_snapshot
 from graphengine.plugins.manifest import NO_MANIFEST, Manifest
@@ -114,21 +114,31 @@ class Found:
         self, module: ModuleType, path: Path, shown: str, texts_of: TextsOf, digest: str
     ) -> None:
         """Describe the marked functions that a module defines; ``shown`` is its name for people."""
-        for function in list(vars(module).values()):
-            mark = getattr(function, "__node__", None)
-            if mark is None or getattr(function, "__module__", None) != module.__name__:
-                continue
+        for function in marked_functions(module):
             line = function.__code__.co_firstlineno
             origin = Origin(shown, str(path), line, digest)
+            texts = texts_of(mark_of(function).id)
             try:
-                self.specs.append(describe(function, texts=texts_of(mark.id), origin=origin))
+                self.specs.append(describe(function, texts=texts, origin=origin))
             except NodeDefinitionError as error:
                 self.failures.append(LoadFailure(shown, str(path), line, error.text()))
 
     def add_failure(self, shown: str, path: Path, error: BaseException) -> None:
-        """Note what a module raised, and where: in its own file, or in another of the plugin."""
-        file, line = place_of(error, path)
-        self.failures.append(LoadFailure(shown, file, line, f"{type(error).__name__}: {error}"))
+        """Note what a module raised."""
+        self.failures.append(failure_of(error, path, shown))
+
+
+def marked_functions(module: ModuleType) -> Iterator[FunctionType]:
+    """The nodes that a module defines itself."""
+    for value in list(vars(module).values()):
+        if hasattr(value, "__node__") and getattr(value, "__module__", None) == module.__name__:
+            yield value
+
+
+def failure_of(error: BaseException, path: Path, shown: str) -> LoadFailure:
+    """What a module raised, and where: in its own file, or in another of the plugin."""
+    file, line = place_of(error, path)
+    return LoadFailure(shown, file, line, f"{type(error).__name__}: {error}")
 
 
 def place_of(error: BaseException, path: Path) -> tuple[str, int]:
