@@ -8,7 +8,7 @@ import { evaluations, secondsAStep } from "./cost";
 import { EmbeddingRow } from "./EmbeddingRow";
 import { chooseVae, dropVae, insertClipSkip } from "./edits";
 import type { Found, Setting } from "./find";
-import { insertAndSwitchOn, isLcmOn, lcmLora, presetFor, switchOff, switchOn } from "./lcm";
+import { isLcmCheckpoint, isLcmOn, lcmPart, presetFor, switchOff, switchOn } from "./lcm";
 import { NumberField } from "./NumberField";
 import { SeedRow } from "./SeedRow";
 import { SettingRow } from "./SettingRow";
@@ -69,11 +69,14 @@ function LcmRow({ eight, found }: { readonly eight: Eight; readonly found: Found
   const id = useId();
   const on = isLcmOn(eight.workflow, found);
   const preset = presetFor(LCM_PRESETS, eight.workflow, found);
-  const lora = lcmLora(preset, choicesOf(nodes, "LoraLoaderModelOnly", "lora_name"));
+  const installed = choicesOf(nodes, "LoraLoaderModelOnly", "lora_name");
+  const part = on ? null : lcmPart(LCM_PRESETS, eight.workflow, found, installed);
+  const lacks =
+    part === null && found.lcm.loras.length === 0 && !isLcmCheckpoint(eight.workflow, found);
   const toggle = () =>
     applyEdit((workflow) => {
       if (on) return switchOff(workflow, found, PLAIN);
-      return preset === undefined ? null : switchOn(workflow, found, preset);
+      return preset === undefined ? null : switchOn(workflow, found, preset, part);
     });
   return (
     <SettingRow
@@ -92,20 +95,8 @@ function LcmRow({ eight, found }: { readonly eight: Eight; readonly found: Found
         </button>
       }
     >
-      {found.lcm.loras.length === 0 && lora !== null ? (
-        <button
-          type="button"
-          className="button"
-          onClick={() =>
-            applyEdit((workflow) =>
-              preset === undefined ? null : insertAndSwitchOn(workflow, found, preset, lora),
-            )
-          }
-        >
-          {t("eight.lcm.insert", { name: lora })}
-        </button>
-      ) : null}
-      {on && found.lcm.loras.length === 0 ? <p className="hint">{t("eight.lcm.needs")}</p> : null}
+      {part === null ? null : <p className="hint">{t("eight.lcm.inserts", { name: part })}</p>}
+      {lacks ? <p className="hint">{t("eight.lcm.needs")}</p> : null}
     </SettingRow>
   );
 }

@@ -8,6 +8,7 @@ import {
   type GraphNode,
   graphOf,
   type Link,
+  linksInto,
   linksOutOf,
   makeNode,
   type NodeId,
@@ -26,14 +27,8 @@ export interface Output {
   readonly slot: number;
 }
 
-interface Inserted {
-  readonly change: Change;
-  readonly node: NodeId;
-}
-
 const ROOM: Point = [240, 130];
 const GAP = 40;
-const MODEL = new Set(["MODEL"]);
 
 /** Clip skip in front of the text encoders; null if no text encoder is fed by a node. */
 export function insertClipSkip(workflow: Workflow, found: Found, layer: number): Change | null {
@@ -42,7 +37,7 @@ export function insertClipSkip(workflow: Workflow, found: Found, layer: number):
   const from = outputOf(sourceOfInput(workflow, prompt.at, "clip"));
   if (from === null) return null;
   const fields = { type: "CLIPSetLastLayer", values: { stop_at_clip_layer: layer } };
-  return insertAfter(workflow, from, "clip", "CLIP", fields)?.change ?? null;
+  return insertAfter(workflow, from, "clip", "CLIP", fields);
 }
 
 /** The decoders' VAE from a file: the loader that is there, or a new one. */
@@ -90,51 +85,76 @@ export function checkpointVae(workflow: Workflow, sampler: Place, graph: GraphId
   return null;
 }
 
-/** An LCM LoRA and LCM's way of sampling between the model and the sampler. */
-export function insertLcmLora(workflow: Workflow, found: Found, file: string): Change | null {
-  const source = modelSource(workflow, found.sampler);
-  if (source === null) return null;
-  const lora = insertAfter(workflow, source, "model", "MODEL", {
-    type: "LoraLoaderModelOnly",
-    values: { lora_name: file, strength_model: 1 },
-  });
-  if (found.lcm.samplings.length > 0 || found.lcm.other !== null) return lora.change;
-  const graph = graphOf(workflow, source.graph);
-  const id = String(Number(lora.node) + 1);
+/** A node that was put in, and the change that does it. */
+export interface Insertion {
+  readonly change: Change;
+  readonly at: Place;
+}
+
+/** An LCM LoRA in front of one sampler; others keep their model. */
+export function insertLcmLora(workflow: Workflow, found: Found, file: string): Insertion | null {
+  const into = modelLinks(workflow, found.sampler);
+  const [first] = into;
+  if (first === undefined) return null;
+  const { graph: id, link: model } = first;
+  const graph = graphOf(workflow, id);
   const node = makeNode({
-    id,
-    type: "ModelSamplingDiscrete",
+    id: freshId(graph.nodes.keys()),
+    type: "LoraLoaderModelOnly",
     version: 1,
-    position: below(freePlace(graph, source.node)),
-    values: { sampling: "lcm", zsnr: false },
+    position: freePlace(graph, graph.nodes.has(model.from) ? model.from : model.to),
+    values: { lora_name: file, strength_model: 1 },
     inputs: [{ name: "model", type: "MODEL" }],
     outputs: [{ name: "MODEL", type: "MODEL" }],
   });
-  const moved = linksAt(graph, source).map((link) => ({
-    item: { ...link, from: id, fromSlot: 0 },
-  }));
-  const between: Link = {
-    id: String(Number(freshId(graph.links.keys())) + 1),
-    from: lora.node,
-    fromSlot: 0,
-    to: id,
-    toSlot: 0,
-    type: "MODEL",
+  const moved = into
+    .filter(({ graph: at, link }) => at === id && sameOutput(link, model))
+    .map(({ link }) => ({ item: { ...link, from: node.id, fromSlot: 0 } }));
+  const own = { ...model, id: freshId(graph.links.keys()), to: node.id, toSlot: 0, type: "MODEL" };
+  return {
+    change: { kind: "add", graph: id, nodes: [{ item: node }], links: [...moved, { item: own }] },
+    at: { graph: id, node: node.id, inside: null },
   };
-  const nodes = [{ item: node }];
-  const links = [...moved, { item: between }];
-  return batch([lora.change, { kind: "add", graph: source.graph, nodes, links }]);
 }
 
-function modelSource(workflow: Workflow, sampler: Place): Output | null {
-  const own = outputOf(sourceOfInput(workflow, sampler, "model"));
-  if (own !== null) return own;
-  for (const at of behind(workflow, sampler, new Set(["GUIDER"]))) {
-    const found = outputOf(sourceOfInput(workflow, at, "model"));
-    if (found !== null) return found;
-  }
-  for (const at of behind(workflow, sampler, MODEL)) return { ...at, slot: 0 };
-  return null;
+/** A node that only passes its first input on leaves; what came in goes where it went. */
+export function takeOut(workflow: Workflow, { graph: id, node }: Place): Change | null {
+  const graph = graphOf(workflow, id);
+  if (!graph.nodes.has(node)) return null;
+  const into = linksInto(graph, node);
+  const source = into.find((link) => link.toSlot === 0);
+  const out = linksOutOf(graph, node);
+  const moved = out.flatMap((link) =>
+    source === undefined
+      ? []
+      : [{ item: { ...link, from: source.from, fromSlot: source.fromSlot } }],
+  );
+  const gone = source === undefined ? [...into, ...out] : into;
+  return batch([
+    { kind: "add", graph: id, links: moved },
+    { kind: "remove", graph: id, nodes: [node], links: gone.map((link) => link.id) },
+  ]);
+}
+
+interface LinkIn {
+  readonly graph: GraphId;
+  readonly link: Link;
+}
+
+/** The links that bring a sampler its model: its own, its guider's and its schedule's. */
+function modelLinks(workflow: Workflow, sampler: Place): readonly LinkIn[] {
+  const parts = [sampler, ...behind(workflow, sampler, new Set(["GUIDER", "SIGMAS"]))];
+  return parts.flatMap((at) => {
+    const graph = graphOf(workflow, at.graph);
+    const links = linksInto(graph, at.node).filter(
+      (link) => nodeAt(workflow, at)?.inputs[link.toSlot]?.type === "MODEL",
+    );
+    return links.map((link) => ({ graph: at.graph, link }));
+  });
+}
+
+function sameOutput(one: Link, other: Link): boolean {
+  return one.from === other.from && one.fromSlot === other.fromSlot;
 }
 
 /** A node that takes an output's value and passes it on, changed, to all that took it before. */
@@ -144,7 +164,7 @@ function insertAfter(
   input: string,
   type: string,
   fields: { readonly type: string; readonly values: JsonObject },
-): Inserted {
+): Change {
   const graph = graphOf(workflow, from.graph);
   const id = freshId(graph.nodes.keys());
   const node = makeNode({
@@ -165,7 +185,7 @@ function insertAfter(
     type,
   };
   const links = [...moved, { item: into }];
-  return { node: id, change: { kind: "add", graph: from.graph, nodes: [{ item: node }], links } };
+  return { kind: "add", graph: from.graph, nodes: [{ item: node }], links };
 }
 
 function outputOf(source: Source): Output | null {
@@ -189,10 +209,6 @@ function freePlace(graph: Graph, near: NodeId): Point {
     place = [x, there.position[1] + sizeOf(there)[1] + GAP];
   }
   return place;
-}
-
-function below([x, y]: Point): Point {
-  return [x, y + ROOM[1] + GAP];
 }
 
 function overlaps(node: GraphNode, [x, y]: Point): boolean {

@@ -6,15 +6,7 @@ import { parseNative, toNative } from "../../model/native";
 import { chooseVae, dropVae, insertClipSkip, insertLcmLora } from "./edits";
 import { readField, setField } from "./fields";
 import { type Found, findSamplers, findSettings, type Setting } from "./find";
-import {
-  insertAndSwitchOn,
-  isLcmOn,
-  type LcmPreset,
-  lcmLora,
-  presetFor,
-  switchOff,
-  switchOn,
-} from "./lcm";
+import { isLcmOn, type LcmPreset, lcmLora, lcmPart, presetFor, switchOff, switchOn } from "./lcm";
 import { pinsOf, placeAt, togglePin } from "./pins";
 import { pathOf } from "./walk";
 
@@ -256,6 +248,7 @@ describe("sampling put together from parts", () => {
         ["13", 0, "15", 0, "SIGMAS"],
         ["15", 0, "14", 3, "SIGMAS"],
         ["1", 0, "11", 0, "MODEL"],
+        ["1", 0, "13", 0, "MODEL"],
         ["2", 0, "11", 1, "CONDITIONING"],
         ["3", 0, "11", 2, "CONDITIONING"],
         ["1", 1, "2", 0, "CLIP"],
@@ -270,9 +263,14 @@ describe("sampling put together from parts", () => {
     expect(all.map((one) => value(workflow, one))).toEqual([9, 8, 4, "ddim", "karras"]);
     expect(value(workflow, found.negative[0])).toBe("blurry");
     expect(found.vae?.source?.at.node).toBe("1");
-    const after = changed(workflow, insertLcmLora(workflow, found, "lcm.safetensors"));
+    const insertion = insertLcmLora(workflow, found, "lcm.safetensors");
+    const after = changed(workflow, insertion?.change ?? null);
     expect(settings(after).lcm.loras.length).toBe(1);
-    expect(settings(after).lcm.samplings.length).toBe(1);
+    const models = [...after.top.links.values()].filter((link) => ["11", "13"].includes(link.to));
+    expect(models.filter((link) => link.type === "MODEL").map((link) => link.from)).toEqual([
+      "16",
+      "16",
+    ]);
   });
 });
 
@@ -314,6 +312,7 @@ describe("a sampler in a subgraph", () => {
 });
 
 describe("the LCM switch", () => {
+  const PLAIN_NUMBERS = { steps: 20, cfg: 7, method: "euler", scheduler: "normal" };
   const presets: readonly LcmPreset[] = [
     row("starter", ["graphengine-starter"], 4, 1),
     row("sd15", [], 6, 1.5),
@@ -337,26 +336,85 @@ describe("the LCM switch", () => {
     const on = changed(workflow, switchOn(workflow, settings(workflow), preset));
     expect(numbers(on)).toEqual([4, 1, "lcm", "sgm_uniform"]);
     expect(isLcmOn(on, settings(on))).toBe(true);
-    const plain = { steps: 20, cfg: 7, method: "euler", scheduler: "normal" };
-    const off = changed(on, switchOff(on, settings(on), plain));
+    const off = changed(on, switchOff(on, settings(on), PLAIN_NUMBERS));
     expect(toNative(off)).toEqual(toNative(workflow));
   });
 
-  it("puts LCM's parts in and to sleep, wakes them, and is taken back in one step", () => {
+  it("puts LCM's parts in with the numbers, and takes them out again", () => {
     const workflow = textToImage();
     const preset = presets[0] as LcmPreset;
-    const plain = { steps: 20, cfg: 7, method: "euler", scheduler: "normal" };
-    const insertion = insertAndSwitchOn(workflow, settings(workflow), preset, "lcm.safetensors");
-    const on = changed(workflow, insertion);
-    const parts = (of: Workflow) => ["7", "8"].map((id) => of.top.nodes.get(id)?.mode);
+    const on = changed(workflow, switchOn(workflow, settings(workflow), preset, "lcm.safetensors"));
     expect(numbers(on)).toEqual([4, 1, "lcm", "sgm_uniform"]);
-    expect(parts(on)).toEqual(["always", "always"]);
-    const off = changed(on, switchOff(on, settings(on), plain));
-    expect(numbers(off)).toEqual([20, 7, "euler", "normal"]);
-    expect(parts(off)).toEqual(["bypassed", "bypassed"]);
-    expect(settings(off).lcm.loras.length).toBe(1);
-    const again = changed(off, switchOn(off, settings(off), preset));
-    expect(parts(again)).toEqual(["always", "always"]);
+    expect(settings(on).lcm.loras.length).toBe(1);
+    expect(lcmPart(presets, on, settings(on), ["starter-lcm.safetensors"])).toBeNull();
+    const off = changed(on, switchOff(on, settings(on), PLAIN_NUMBERS));
+    expect(toNative(off)).toEqual(toNative(workflow));
+  });
+
+  it("leaves the model of other samplers alone", () => {
+    const workflow = drawn(
+      [checkpoint, sampler("5"), sampler("7")],
+      [
+        ["1", 0, "5", 0, "MODEL"],
+        ["1", 0, "7", 0, "MODEL"],
+      ],
+    );
+    const found = settings(workflow, 1);
+    const on = changed(workflow, switchOn(workflow, found, presets[0] as LcmPreset, "lcm.sft"));
+    expect(settings(on, 1).lcm.loras.length).toBe(1);
+    expect(settings(on, 0).lcm.loras.length).toBe(0);
+    const off = changed(on, switchOff(on, settings(on, 1), PLAIN_NUMBERS));
+    expect(toNative(off)).toEqual(toNative(workflow));
+  });
+
+  it("bypasses an LCM LoRA that was there before, and wakes it again", () => {
+    const lora: Drawn = {
+      id: "8",
+      type: "LoraLoaderModelOnly",
+      values: { lora_name: "my-lcm.safetensors" },
+      inputs: [socket("model", "MODEL")],
+      outputs: [socket("MODEL", "MODEL")],
+    };
+    const values = { seed: 1, steps: 4, cfg: 1, sampler_name: "lcm", scheduler: "sgm_uniform" };
+    const workflow = drawn(
+      [checkpoint, lora, sampler("5", values)],
+      [
+        ["1", 0, "8", 0, "MODEL"],
+        ["8", 0, "5", 0, "MODEL"],
+      ],
+    );
+    const mode = (of: Workflow) => of.top.nodes.get("8")?.mode;
+    const off = changed(workflow, switchOff(workflow, settings(workflow), PLAIN_NUMBERS));
+    expect([...numbers(off), mode(off)]).toEqual([20, 7, "euler", "normal", "bypassed"]);
+    const on = changed(off, switchOn(off, settings(off), presets[0] as LcmPreset));
+    expect([...numbers(on), mode(on)]).toEqual([4, 1, "lcm", "sgm_uniform", "always"]);
+  });
+
+  it("works inside a subgraph whose model comes from outside", () => {
+    const workflow = drawn(
+      [checkpoint, { id: "20", type: "sub", inputs: [socket("model", "MODEL")] }],
+      [["1", 0, "20", 0, "MODEL"]],
+      {
+        subgraphs: [
+          {
+            id: "sub",
+            name: "Sampling",
+            inputs: [{ name: "model", type: "MODEL" }],
+            ...body([sampler("5")], [["-10", 0, "5", 0, "MODEL"]]),
+          },
+        ],
+      },
+    );
+    const preset = presetFor(presets, workflow, settings(workflow));
+    expect(preset?.family).toBe("starter");
+    const on = changed(
+      workflow,
+      switchOn(workflow, settings(workflow), preset as LcmPreset, "lcm.sft"),
+    );
+    expect(settings(on).lcm.loras.map(pathOf)).toEqual(["20:6"]);
+    expect(on.top.nodes.size).toBe(2);
+    const off = changed(on, switchOff(on, settings(on), PLAIN_NUMBERS));
+    expect(toNative(off)).toEqual(toNative(workflow));
   });
 
   it("changes a node that says how to sample, and changes it back", () => {
@@ -376,8 +434,7 @@ describe("the LCM switch", () => {
     const says = (of: Workflow) => of.top.nodes.get("9")?.values["sampling"];
     const on = changed(workflow, switchOn(workflow, settings(workflow), presets[0] as LcmPreset));
     expect(says(on)).toBe("lcm");
-    const plain = { steps: 20, cfg: 7, method: "euler", scheduler: "normal" };
-    const off = changed(on, switchOff(on, settings(on), plain));
+    const off = changed(on, switchOff(on, settings(on), PLAIN_NUMBERS));
     expect([says(off), off.top.nodes.get("9")?.mode]).toEqual(["eps", "always"]);
   });
 
@@ -385,16 +442,22 @@ describe("the LCM switch", () => {
     const values = { seed: 1, steps: 4, cfg: 1, sampler_name: "lcm", scheduler: "sgm_uniform" };
     const workflow = drawn([checkpoint, sampler("5", values)], [["1", 0, "5", 0, "MODEL"]]);
     expect(isLcmOn(workflow, settings(workflow))).toBe(true);
-    const plain = { steps: 20, cfg: 7, method: "euler", scheduler: "normal" };
-    const off = changed(workflow, switchOff(workflow, settings(workflow), plain));
+    const off = changed(workflow, switchOff(workflow, settings(workflow), PLAIN_NUMBERS));
     expect(numbers(off)).toEqual([20, 7, "euler", "normal"]);
   });
 
-  it("prefers the preset's own LoRA among those installed", () => {
+  it("prefers the preset's own LoRA, then one of its family", () => {
     const installed = ["other-LCM.safetensors", "sub/sd15-lcm.safetensors"];
-    expect(lcmLora(presets[1], installed)).toBe("sub/sd15-lcm.safetensors");
-    expect(lcmLora(presets[0], installed)).toBe("other-LCM.safetensors");
-    expect(lcmLora(presets[0], ["style.safetensors"])).toBeNull();
+    expect(lcmLora(presets, presets[1], installed)).toBe("sub/sd15-lcm.safetensors");
+    expect(lcmLora(presets, presets[1], ["other-LCM.safetensors"])).toBe("other-LCM.safetensors");
+    expect(lcmLora(presets, presets[0], installed)).toBeNull();
+    expect(lcmLora(presets, presets[1], ["style.safetensors"])).toBeNull();
+  });
+
+  it("needs no LoRA where the model was trained for few steps itself", () => {
+    const model = { ...checkpoint, values: { ckpt_name: "LCM_Dreamshaper_v7.safetensors" } };
+    const workflow = drawn([model, sampler("5")], [["1", 0, "5", 0, "MODEL"]]);
+    expect(lcmPart(presets, workflow, settings(workflow), ["other-lcm.safetensors"])).toBeNull();
   });
 });
 

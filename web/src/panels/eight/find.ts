@@ -53,7 +53,7 @@ export interface FoundLcm {
   readonly loras: readonly Place[];
   /** Nodes that sample as LCM does. */
   readonly samplings: readonly Place[];
-  /** A node that says how to sample and does not say LCM's way. */
+  /** A node that says that the model predicts noise, which is where LCM's way differs little. */
   readonly other: Setting | null;
 }
 
@@ -203,7 +203,7 @@ class Look {
       return typeof value === "string" && wanted.test(value);
     };
     const samplings = places.filter((at) => says(at, "sampling", /^lcm$/));
-    const others = places.filter((at) => says(at, "sampling", /^(?!lcm$)/));
+    const others = places.filter((at) => says(at, "sampling", /^eps$/));
     return {
       loras: places.filter((at) => says(at, "lora_name", /lcm/i)),
       samplings,

@@ -3,7 +3,7 @@
 import { applyChange, type Change } from "../../model/changes";
 import { type Mode, TOP, type Workflow } from "../../model/document";
 import { isObject, type Json, type JsonObject } from "../../model/json";
-import { insertLcmLora } from "./edits";
+import { insertLcmLora, takeOut } from "./edits";
 import { type Field, readField, setField } from "./fields";
 import { type Found, findSettings, type Setting } from "./find";
 import { behind, nodeAt, type Place, pathOf } from "./walk";
@@ -30,9 +30,13 @@ export function presetFor(
   workflow: Workflow,
   found: Found,
 ): LcmPreset | undefined {
-  const name = checkpointName(workflow, found.sampler).toLowerCase();
-  const named = presets.find((row) => row.checkpoints.some((part) => name.includes(part)));
-  return named ?? presets.find((row) => row.checkpoints.length === 0);
+  return named(presets, checkpointName(workflow, found.sampler));
+}
+
+function named(presets: readonly LcmPreset[], file: string): LcmPreset | undefined {
+  const name = file.toLowerCase();
+  const known = presets.find((row) => row.checkpoints.some((part) => name.includes(part)));
+  return known ?? presets.find((row) => row.checkpoints.length === 0);
 }
 
 /** The name of the file that a sampler's model comes from; "" if there is none. */
@@ -45,57 +49,62 @@ export function checkpointName(workflow: Workflow, sampler: Place): string {
   return "";
 }
 
-/** The LCM LoRA among those installed that fits: the preset's own, else one that is called so. */
+/** The LCM LoRA among those installed that fits: the preset's own, else one of its family. */
 export function lcmLora(
+  presets: readonly LcmPreset[],
   preset: LcmPreset | undefined,
   installed: readonly string[],
 ): string | null {
-  const file = (name: string) => name.split(/[\\/]/).at(-1);
+  const file = (name: string) => name.split(/[\\/]/).at(-1) ?? name;
   const own = installed.find((name) => file(name) === preset?.lora);
-  return own ?? installed.find((name) => /lcm/i.test(name)) ?? null;
+  const near = installed.find((name) => /lcm/i.test(name) && named(presets, file(name)) === preset);
+  return own ?? near ?? null;
 }
 
-/** Put the switch on: the preset's numbers, LCM's parts awake; what was there before is kept. */
-export function switchOn(workflow: Workflow, found: Found, preset: LcmPreset): readonly Change[] {
-  const wanted: readonly (readonly [Setting | null, Json])[] = [
-    [found.steps, preset.steps],
-    [found.cfg, preset.cfg],
-    [found.method, preset.sampler_name],
-    [found.scheduler, preset.scheduler],
-    [found.lcm.other, "lcm"],
-  ];
-  const set = wanted.flatMap(([setting, value]) =>
-    setting?.field ? [{ field: setting.field, value }] : [],
-  );
-  const before = { values: set.map(({ field }) => remembered(workflow, field)) };
-  return [
-    ...set.map(({ field, value }) => setField(workflow, field, value)),
-    ...modes(found, "always"),
-    keep(workflow, { ...keptAll(workflow), [pathOf(found.sampler)]: before }),
-  ];
+/** What the switch would put in, besides numbers: a LoRA's file; null if nothing is needed. */
+export function lcmPart(
+  presets: readonly LcmPreset[],
+  workflow: Workflow,
+  found: Found,
+  installed: readonly string[],
+): string | null {
+  const learned = found.lcm.loras.length > 0 || isLcmCheckpoint(workflow, found);
+  return learned ? null : lcmLora(presets, presetFor(presets, workflow, found), installed);
 }
 
-/** Put the switch off: the old numbers, and LCM's parts bypassed. */
+/** Whether the model itself was trained for few steps, by its name. */
+export function isLcmCheckpoint(workflow: Workflow, found: Found): boolean {
+  return /lcm/i.test(checkpointName(workflow, found.sampler));
+}
+
+/** Put the switch on: numbers, LCM's parts awake or put in; all that was before is kept. */
+export function switchOn(
+  workflow: Workflow,
+  found: Found,
+  preset: LcmPreset,
+  file: string | null = null,
+): readonly Change[] {
+  const insertion = file === null ? null : insertLcmLora(workflow, found, file);
+  if (insertion === null) return numbersOn(workflow, found, preset, null);
+  const [after] = applyChange(workflow, insertion.change);
+  const now = findSettings(after, found.sampler);
+  return [insertion.change, ...numbersOn(after, now, preset, insertion.at)];
+}
+
+/** Put the switch off: the old numbers; the LoRA that it put in leaves, other parts of LCM are bypassed. */
 export function switchOff(workflow: Workflow, found: Found, plain: LcmPlain): readonly Change[] {
   const before = kept(workflow, found);
   const { [pathOf(found.sampler)]: _gone, ...others } = keptAll(workflow);
   if (before === null) return [...ordinary(workflow, found, plain), ...modes(found, "bypassed")];
   const values = list(before["values"]).flatMap((entry) => restored(workflow, entry));
-  const nodes = new Set(list(before["values"]).map((entry) => isObject(entry) && entry["node"]));
-  return [...values, ...modes(found, "bypassed", nodes), keep(workflow, others)];
-}
-
-/** Put LCM's LoRA in and the switch on, as one step. */
-export function insertAndSwitchOn(
-  workflow: Workflow,
-  found: Found,
-  preset: LcmPreset,
-  file: string,
-): readonly Change[] | null {
-  const inserted = insertLcmLora(workflow, found, file);
-  if (inserted === null) return null;
-  const [after] = applyChange(workflow, inserted);
-  return [inserted, ...switchOn(after, findSettings(after, found.sampler), preset)];
+  const inserted = placeIn(before["inserted"]);
+  const spared = new Set([
+    ...list(before["values"]).map((entry) => isObject(entry) && entry["node"]),
+    inserted?.node,
+  ]);
+  const out = inserted === null ? null : takeOut(workflow, inserted);
+  const changes = [...values, ...modes(found, "bypassed", spared), keep(workflow, others)];
+  return out === null ? changes : [...changes, out];
 }
 
 /** What a workflow that was saved with LCM on gets when it goes off. */
@@ -107,6 +116,42 @@ export interface LcmPlain {
 }
 
 // --- pieces --------------------------------------------------------------------------------------
+
+function numbersOn(
+  workflow: Workflow,
+  found: Found,
+  preset: LcmPreset,
+  inserted: Place | null,
+): readonly Change[] {
+  const wanted: readonly (readonly [Setting | null, Json])[] = [
+    [found.steps, preset.steps],
+    [found.cfg, preset.cfg],
+    [found.method, preset.sampler_name],
+    [found.scheduler, preset.scheduler],
+    [found.lcm.other, "lcm"],
+  ];
+  const set = wanted.flatMap(([setting, value]) =>
+    setting?.field ? [{ field: setting.field, value }] : [],
+  );
+  const values = set.map(({ field }) => remembered(workflow, field));
+  const before =
+    inserted === null
+      ? { values }
+      : { values, inserted: { graph: inserted.graph, node: inserted.node } };
+  return [
+    ...set.map(({ field, value }) => setField(workflow, field, value)),
+    ...modes(found, "always"),
+    keep(workflow, { ...keptAll(workflow), [pathOf(found.sampler)]: before }),
+  ];
+}
+
+function placeIn(entry: Json | undefined): Place | null {
+  if (!isObject(entry)) return null;
+  const { graph, node } = entry;
+  return typeof graph === "string" && typeof node === "string"
+    ? { graph, node, inside: null }
+    : null;
+}
 
 /** LCM's parts in a mode: awake, or looked through; not those that get their old value back. */
 function modes(
