@@ -17,6 +17,7 @@ from graphengine.errors import InputError
 from graphengine.sockets import FileRef
 
 MODEL_EXTENSIONS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".sft")
+CONFIG_EXTENSIONS = (".yaml", ".yml")
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 MODEL_KINDS = (
     "checkpoints",
@@ -72,7 +73,9 @@ class Folders:
             index = "/model_index.json"
             found = (name for root in self.roots(kind) for name in _walk(root, follow))
             return _sorted(name.removesuffix(index) for name in found if name.endswith(index))
-        extensions = MODEL_EXTENSIONS if follow else IMAGE_EXTENSIONS
+        extensions: tuple[str, ...] = MODEL_EXTENSIONS if follow else IMAGE_EXTENSIONS
+        if kind == "configs":
+            extensions = CONFIG_EXTENSIONS
         return _sorted(
             name
             for root in self.roots(kind)

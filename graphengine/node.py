@@ -167,6 +167,7 @@ def _input(parameter: inspect.Parameter, annotation: Any, mark: Mark) -> InputSp
         )
     default = REQUIRED if parameter.default is parameter.empty else parameter.default
     text = next((extra.help for extra in extras if isinstance(extra, Help | Widget)), "")
+    optional = optional or (widget is not None and widget.optional and default is not REQUIRED)
     return InputSpec(
         parameter.name, link_type, widget, default, optional=optional, help=text, **flags
     )

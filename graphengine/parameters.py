@@ -33,13 +33,17 @@ class WrongValue(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Widget:
-    """What all widgets have: an explanation, and whether only experts need it."""
+    """What all widgets have: an explanation, and whether only experts need it.
+
+    ``optional``: ComfyUI's clients show the input among those that may be left out.
+    """
 
     type: ClassVar[str] = ""
     default: ClassVar[Any] = None
 
     help: str = ""
     advanced: bool = False
+    optional: bool = False
 
     @property
     def shown(self) -> Widget:

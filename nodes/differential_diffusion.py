@@ -18,7 +18,10 @@ def differential_diffusion(
     *,
     model: Annotated[Model, Help("The model that paints under a mask.")],
     strength: Annotated[
-        float, Float(ge=0.0, le=1.0, step=0.01, help="1 = this rule, 0 = the mask as usual.")
+        float,
+        Float(
+            ge=0.0, le=1.0, step=0.01, optional=True, help="1 = this rule, 0 = the mask as usual."
+        ),
     ] = 1.0,
 ) -> Model:
     """Paint each place for as long as the mask is bright there: soft masks, soft changes."""

@@ -30,6 +30,49 @@ def tangential_damping(model: Annotated[Model, _MODEL]) -> Patched:
 
 
 @node(
+    "CFGNorm",
+    category="advanced/guidance",
+    experimental=True,
+    search=("guidance", "oversaturated", "burnt"),
+)
+def cfg_norm(
+    *,
+    model: Annotated[Model, _MODEL],
+    strength: Annotated[
+        float, Float(ge=0.0, le=100.0, step=0.01, help="A factor on the result; 1 is usual.")
+    ] = 1.0,
+) -> Patched:
+    """Keep the guided prediction no stronger than the positive one: high CFG burns less."""
+    from graphengine.diffusion.guidance_variants import CfgNorm, add_option
+
+    return Patched(add_option(model, CfgNorm(strength)))
+
+
+@node("RenormCFG", category="advanced/model", search=("guidance", "oversaturated", "burnt"))
+def renorm_cfg(
+    *,
+    model: Annotated[Model, _MODEL],
+    cfg_trunc: Annotated[
+        float,
+        Float(ge=0.0, le=100.0, step=0.01, help="Guide only while less noise than this is left."),
+    ] = 100.0,
+    renorm_cfg: Annotated[
+        float,
+        Float(
+            ge=0.0,
+            le=100.0,
+            step=0.01,
+            help="How much stronger than the positive prediction the result may be; 0 = any.",
+        ),
+    ] = 1.0,
+) -> Model:
+    """Guide late only, and limit how strong the guided prediction gets."""
+    from graphengine.diffusion.guidance_variants import RenormCfg, add_option
+
+    return add_option(model, RenormCfg(cfg_trunc, renorm_cfg))
+
+
+@node(
     "FreSca",
     category="_for_testing",
     experimental=True,

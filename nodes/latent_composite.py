@@ -60,7 +60,7 @@ def composite_masked(
     return composite_latents(destination, source, x=x, y=y, resize_source=resize_source, mask=mask)
 
 
-@node("LatentBlend", title="Latent Blend", category="latent", search=("mix",))
+@node("LatentBlend", title="Latent Blend", category="_for_testing", search=("mix",))
 def blend(
     samples1: Annotated[Latent, Help("One latent.")],
     samples2: Annotated[Latent, Help("The other one; it is brought to the first one's size.")],

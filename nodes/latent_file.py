@@ -16,7 +16,7 @@ def _file_state(values: Mapping[str, Any], folders: Folders) -> str:
     return folders.fingerprint("input", values.get("latent", ""))
 
 
-@node("SaveLatent", title="SaveLatent", category="latent", search=("keep", "export"))
+@node("SaveLatent", title="SaveLatent", category="_for_testing", search=("keep", "export"))
 def save_latent(
     samples: Annotated[Latent, Help("The latents to save.")],
     context: Context,
@@ -33,7 +33,7 @@ def save_latent(
     return Artifacts(more={"latents": (shown,)})
 
 
-@node("LoadLatent", title="LoadLatent", category="latent", fingerprint=_file_state)
+@node("LoadLatent", title="LoadLatent", category="_for_testing", fingerprint=_file_state)
 def load_latent(
     latent: Annotated[str, Choice(find=_saved_latents, help="A .latent file in the input folder.")],
     context: Context,

@@ -14,6 +14,12 @@ class UnclipCheckpoint(NamedTuple):
     clip_vision: ClipVision | None
 
 
+class ImageCheckpoint(NamedTuple):
+    model: Model
+    clip_vision: ClipVision | None
+    vae: Vae | None
+
+
 @node("CLIPVisionLoader", title="Load CLIP Vision", category="loaders")
 def load_clip_vision(
     *,
@@ -46,3 +52,26 @@ def load_unclip_checkpoint(
 
     path = context.folders.path("checkpoints", ckpt_name)
     return UnclipCheckpoint(*load_checkpoint(path), find_clip_vision(open_tensors(path)))
+
+
+@node(
+    "ImageOnlyCheckpointLoader",
+    title="Image Only Checkpoint Loader (img2vid model)",
+    category="loaders/video_models",
+    search=("image variations",),
+)
+def load_image_checkpoint(
+    *,
+    ckpt_name: Annotated[
+        str, ModelFile(kind="checkpoints", help="A model that takes pictures as prompts.")
+    ],
+    context: Context,
+) -> ImageCheckpoint:
+    """Load a model that is steered by pictures alone, with its CLIP vision model and VAE."""
+    from graphengine.diffusion.checkpoint import load_checkpoint
+    from graphengine.diffusion.clip_vision import find_clip_vision
+    from graphengine.diffusion.files import open_tensors
+
+    path = context.folders.path("checkpoints", ckpt_name)
+    model, _, vae = load_checkpoint(path)
+    return ImageCheckpoint(model, find_clip_vision(open_tensors(path)), vae)

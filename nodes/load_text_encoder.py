@@ -7,6 +7,7 @@ from graphengine.api import Choice, Clip, Context, ModelFile, node
 _FILE = ModelFile(kind="text_encoders", help="Which CLIP it is, is read from the file.")
 _DEVICE = Choice(
     advanced=True,
+    optional=True,
     help="Kept for saved workflows: text encoders run where the other networks do.",
 )
 

@@ -132,3 +132,26 @@ def sa_solver(
         "simple_order_2": simple_order_2,
     }
     return Sampler("sa_solver", tuple(options.items()))
+
+
+@node("SamplerLCMUpscale", category=CATEGORY, search=("lcm", "hires fix"))
+def lcm_upscale(
+    *,
+    scale_ratio: Annotated[
+        float, Float(ge=0.1, le=20.0, step=0.01, help="How many times as large the result is.")
+    ] = 1.0,
+    scale_steps: Annotated[
+        int, Int(ge=-1, le=1000, help="Behind how many steps it grows; -1 = half of them.")
+    ] = -1,
+    upscale_method: Annotated[
+        Literal["bislerp", "nearest-exact", "bilinear", "area", "bicubic"],
+        Choice(help="How the latent is enlarged."),
+    ] = "bislerp",
+) -> Sampler:
+    """LCM that enlarges the latent while it samples; for whole pictures, without masks."""
+    options = {
+        "scale_ratio": scale_ratio,
+        "scale_steps": scale_steps,
+        "upscale_method": upscale_method,
+    }
+    return Sampler("lcm_upscale", tuple(options.items()))

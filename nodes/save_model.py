@@ -1,9 +1,21 @@
 """Write models, text encoders and VAEs as files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from graphengine.api import Artifacts, Clip, Context, Help, Model, Text, Vae, node
+from graphengine.api import (
+    Artifacts,
+    Bool,
+    Choice,
+    Clip,
+    Context,
+    Help,
+    Int,
+    Model,
+    Text,
+    Vae,
+    node,
+)
 
 Prefix = Annotated[str, Text(help="Begin of the file's name; may name a sub-folder.")]
 CATEGORY = "advanced/model_merging"
@@ -53,6 +65,48 @@ def save_vae(
 
     path = _path(context, filename_prefix)
     save_vae(path, vae, context.metadata)
+    return Artifacts(texts=(str(path),))
+
+
+@node(
+    "LoraSave",
+    title="Extract and Save Lora",
+    category="_for_testing",
+    experimental=True,
+    search=("lora", "extract", "difference"),
+)
+def save_lora(
+    *,
+    filename_prefix: Prefix = "loras/ComfyUI_extracted_lora",
+    rank: Annotated[
+        int, Int(ge=1, le=4096, help="How many directions of each weight to keep: size and detail.")
+    ] = 8,
+    lora_type: Annotated[
+        Literal["standard", "full_diff"],
+        Choice(help="standard = the strongest directions only; full_diff = all, a large file."),
+    ] = "standard",
+    bias_diff: Annotated[bool, Bool(help="Keep the differences of biases too.")] = True,
+    model_diff: Annotated[
+        Model | None, Help("A difference of two models, from ModelMergeSubtract.")
+    ] = None,
+    text_encoder_diff: Annotated[
+        Clip | None, Help("A difference of two text encoders, from CLIPMergeSubtract.")
+    ] = None,
+    context: Context,
+) -> Artifacts:
+    """Save the difference between two models as a LoRA."""
+    from graphengine.diffusion.lora_extraction import save_lora
+
+    path = _path(context, filename_prefix)
+    save_lora(
+        path,
+        model_diff,
+        text_encoder_diff,
+        rank=rank,
+        lora_type=lora_type,
+        bias_diff=bias_diff,
+        metadata=context.metadata,
+    )
     return Artifacts(texts=(str(path),))
 
 

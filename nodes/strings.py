@@ -70,10 +70,12 @@ def regex_replace(
     replace: Annotated[
         str, Text(multiline=True, help=r"What is put in its place; \1, \2, … are groups.")
     ],
-    case_insensitive: Annotated[bool, Bool(help="Treat A and a alike.")] = True,
-    multiline: Annotated[bool, Bool(help="Let ^ and $ match at every line.")] = False,
-    dotall: Annotated[bool, Bool(help="Let the dot match line breaks.")] = False,
-    count: Annotated[int, Int(ge=0, le=100, help="At most so many; 0 = all.")] = 0,
+    case_insensitive: Annotated[bool, Bool(optional=True, help="Treat A and a alike.")] = True,
+    multiline: Annotated[
+        bool, Bool(optional=True, help="Let ^ and $ match at every line.")
+    ] = False,
+    dotall: Annotated[bool, Bool(optional=True, help="Let the dot match line breaks.")] = False,
+    count: Annotated[int, Int(ge=0, le=100, optional=True, help="At most so many; 0 = all.")] = 0,
 ) -> str:
     """Replace what a regular expression matches."""
     wanted = {re.IGNORECASE: case_insensitive, re.MULTILINE: multiline, re.DOTALL: dotall}

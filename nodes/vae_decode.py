@@ -21,7 +21,7 @@ def decode(
     return decode(context.models, vae, samples)
 
 
-@node("VAEDecodeTiled", title="VAE Decode (Tiled)", category="latent", search=("memory",))
+@node("VAEDecodeTiled", title="VAE Decode (Tiled)", category="_for_testing", search=("memory",))
 def decode_tiled(
     samples: Annotated[Latent, _SAMPLES],
     vae: Annotated[Vae, _VAE],

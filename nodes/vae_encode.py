@@ -21,7 +21,7 @@ def encode(
     return encode(context.models, vae, pixels)
 
 
-@node("VAEEncodeTiled", title="VAE Encode (Tiled)", category="latent", search=("memory",))
+@node("VAEEncodeTiled", title="VAE Encode (Tiled)", category="_for_testing", search=("memory",))
 def encode_tiled(
     pixels: Annotated[Image, _PIXELS],
     vae: Annotated[Vae, _VAE],

@@ -55,17 +55,38 @@ def save_checkpoint(
         tensors["ztsnr"] = torch.zeros(0)
     prediction = {"v": "v", "eps": "epsilon"}.get(model.sampling.prediction)
     marks = {} if prediction is None else {"modelspec.prediction_type": prediction}
-    _write(path, tensors, metadata, marks)
+    write_tensors(path, tensors, metadata, marks)
 
 
 def save_clip(path: Path, clip: Clip, metadata: Mapping[str, Any]) -> None:
     """Write the text encoder(s) as one file, under the names of a checkpoint."""
-    _write(path, clip_tensors(clip), metadata)
+    write_tensors(path, clip_tensors(clip), metadata)
 
 
 def save_vae(path: Path, vae: Vae, metadata: Mapping[str, Any]) -> None:
     """Write a VAE as a file of its own."""
-    _write(path, vae_tensors(vae), metadata)
+    write_tensors(path, vae_tensors(vae), metadata)
+
+
+def write_tensors(
+    path: Path,
+    tensors: dict[str, Tensor],
+    metadata: Mapping[str, Any],
+    marks: Mapping[str, str] | None = None,
+) -> None:
+    """Write ``tensors`` as a file; InputError if it cannot be written, and nothing is left then.
+
+    ``metadata``: JSON values by name; ``marks``: texts.
+    """
+    # Beside the target first, which is there as a whole or not at all.
+    part = path.with_name(f".{path.name}.part")
+    texts = {**{name: json.dumps(value) for name, value in metadata.items()}, **(marks or {})}
+    try:
+        save_file(tensors, str(part), metadata=texts)
+        part.replace(path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        raise InputError("checkpoint_not_written", path=str(path), cause=error) from error
 
 
 def unet_tensors(model: Model) -> dict[str, Tensor]:
@@ -113,20 +134,3 @@ def _open(weights: Weights) -> TensorFile:
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {prefix + key: tensor for key, tensor in tensors.items()}
-
-
-def _write(
-    path: Path,
-    tensors: dict[str, Tensor],
-    metadata: Mapping[str, Any],
-    marks: Mapping[str, str] | None = None,
-) -> None:
-    """Write to a temporary file beside the target, then give it its name."""
-    part = path.with_name(f".{path.name}.part")
-    texts = {**{name: json.dumps(value) for name, value in metadata.items()}, **(marks or {})}
-    try:
-        save_file(tensors, str(part), metadata=texts)
-        part.replace(path)
-    except (OSError, RuntimeError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
-        raise InputError("checkpoint_not_written", path=str(path), cause=error) from error

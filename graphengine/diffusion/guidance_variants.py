@@ -1,4 +1,4 @@
-"""Other ways to use the negative prediction: CFG-Zero*, tangential damping, frequency scaling."""
+"""Other ways to use the negative prediction: CFG-Zero*, tangential damping, frequencies, norms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from graphengine.diffusion.guidance import Look, SamplingOption
+from graphengine.diffusion.guidance import Look, SamplingOption, cfg
 from graphengine.sockets import Model
 
 
@@ -65,6 +65,49 @@ class FrequencyScaling(SamplingOption):
             look.cond - look.uncond, low=self.low, high=self.high, cutoff=self.cutoff
         )
         return replace(look, cond=look.uncond + scaled)
+
+
+@dataclass(frozen=True)
+class CfgNorm(SamplingOption):
+    """The guided prediction no longer, at each place, than the positive one, then ``strength`` ×.
+
+    Deng et al. 2025 (BAGEL, arXiv:2505.14683), the channel-wise renormalisation.
+    """
+
+    strength: float
+
+    def after_guidance(self, look: Look, denoised: Tensor) -> Tensor:
+        """``denoised`` shortened over its channels."""
+        wanted, got = (
+            torch.linalg.vector_norm(x, dim=1, keepdim=True) for x in (look.cond, denoised)
+        )
+        shortened: Tensor = denoised * (wanted / (got + 1e-8)).clamp(max=1.0)
+        return shortened * self.strength
+
+
+@dataclass(frozen=True)
+class RenormCfg(SamplingOption):
+    """Guidance below the noise level ``truncation`` only, its result at most so long.
+
+    Qin et al. 2025 (Lumina-Image 2.0, arXiv:2503.21758), section 3.4. ``limit``: how many times
+    as long as the positive prediction; 0 = any length.
+    """
+
+    truncation: float
+    limit: float
+
+    def combine(self, look: Look) -> Tensor | None:
+        """CFG's prediction, shortened as a whole; above ``truncation`` the positive one."""
+        if look.uncond is None or float(look.sigma) >= self.truncation:
+            return look.cond
+        guided = cfg(look.cond, look.uncond, look.scale)
+        if self.limit == 0:
+            return guided
+        most, got = (
+            torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True) for x in (look.cond, guided)
+        )
+        shortened: Tensor = guided * (self.limit * most / got.clamp(min=1e-8)).clamp(max=1.0)
+        return shortened
 
 
 def scale_frequencies(x: Tensor, *, low: float, high: float, cutoff: int) -> Tensor:

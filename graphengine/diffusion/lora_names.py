@@ -68,6 +68,7 @@ def _text_names(name: str, network: str) -> Iterator[str]:
         yield f"{prefix}_{_joined(inner)}"
     for prefix in _TEXT_DOTTED.get(network, ()):
         yield f"{prefix}.{inner}"
+        yield f"text_encoders.{prefix}.{inner}"
 
 
 def _ldm_table(shapes: Mapping[str, torch.Size]) -> KeyTable | None:

@@ -50,6 +50,16 @@ class SamplerNoise:
 
         return draw
 
+    def continued(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        """Draws like any tensor, behind the initial noise of a latent like ``x``; on x's device."""
+        generator = torch.Generator(x.device).manual_seed(self.seed)
+        torch.randn(x.size(), dtype=x.dtype, device=x.device, generator=generator)
+
+        def draw(like: Tensor) -> Tensor:
+            return torch.randn(like.size(), dtype=x.dtype, device=x.device, generator=generator)
+
+        return draw
+
     def churn(self, x: Tensor, index: int) -> Tensor:
         """What churn adds before step ``index``: a stream of its own for every step."""
         generator = torch.Generator(x.device).manual_seed((self.seed + 1 + index) % 2**64)

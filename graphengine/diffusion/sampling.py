@@ -26,7 +26,7 @@ from graphengine.diffusion.model_sampling import ModelSampling, model_sampling
 from graphengine.diffusion.networks import twin
 from graphengine.diffusion.noise import SamplerNoise, initial_noise
 from graphengine.diffusion.residency import ModelStore
-from graphengine.diffusion.samplers import SAMPLERS
+from graphengine.diffusion.samplers import ALL_SAMPLERS
 from graphengine.diffusion.samplers.steps import Callback, Denoise, Run, Step
 from graphengine.diffusion.schedules import denoise_sigmas, schedule_sigmas
 from graphengine.errors import InputError
@@ -304,9 +304,9 @@ class _Session:
 
     def _stepped(self, run: Run, x: Tensor) -> Tensor:
         name, options = self.sampler.name, dict(self.sampler.options)
-        if name not in SAMPLERS:
-            raise InputError("unknown_sampler", name=name, known=", ".join(SAMPLERS))
-        method = SAMPLERS[name]
+        if name not in ALL_SAMPLERS:
+            raise InputError("unknown_sampler", name=name, known=", ".join(ALL_SAMPLERS))
+        method = ALL_SAMPLERS[name]
         try:
             inspect.signature(method).bind(run, x, self.sigmas, **options)
         except TypeError as error:

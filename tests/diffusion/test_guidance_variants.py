@@ -12,8 +12,10 @@ from torch.nn.functional import interpolate
 from graphengine.diffusion.filters import gaussian_blur
 from graphengine.diffusion.guidance import PRESENT_CALL, Look, NetworkCall, SamplingOption
 from graphengine.diffusion.guidance_variants import (
+    CfgNorm,
     CfgZeroStar,
     FrequencyScaling,
+    RenormCfg,
     TangentialDamping,
     add_option,
     scale_frequencies,
@@ -72,6 +74,31 @@ def test_coarse_and_fine_guidance_have_a_strength_each():
     torch.testing.assert_close(seen.cond - uncond, 0.5 * coarse, rtol=1e-4, atol=1e-5)
 
 
+def test_a_guided_prediction_is_no_longer_at_any_place_than_the_positive_one():
+    cond = torch.tensor([3.0, 4.0, 0.6, 0.8]).reshape(1, 2, 1, 2).contiguous()
+    # Over the channels the two places are (3, 0.6) and (4, 0.8) long.
+    guided = torch.stack([cond[0, :, :, 0] * 2, cond[0, :, :, 1] / 2], dim=-1)[None]
+    found = CfgNorm(0.5).after_guidance(look(cond, cond, cond), guided)
+    expected = torch.stack([cond[0, :, :, 0], cond[0, :, :, 1] / 2], dim=-1)[None] * 0.5
+    torch.testing.assert_close(found, expected)
+
+
+def test_renormalised_guidance_is_as_long_as_it_may_be():
+    x, cond, uncond = noise(1, 2, 4, 8, 8), noise(2, 2, 4, 8, 8), noise(3, 2, 4, 8, 8)
+    plain = uncond + 2 * (cond - uncond)
+    seen = look(cond, uncond, x)
+    found = RenormCfg(100.0, 1.0).combine(seen)
+    for item in range(2):
+        torch.testing.assert_close(found[item].norm(), cond[item].norm())
+        torch.testing.assert_close(
+            found[item] / found[item].norm(), plain[item] / plain[item].norm()
+        )
+    torch.testing.assert_close(RenormCfg(100.0, 50.0).combine(seen), plain)
+    torch.testing.assert_close(RenormCfg(100.0, 0.0).combine(seen), plain)
+    # The look's sigma is 1: too much noise is left for guidance.
+    assert RenormCfg(1.0, 1.0).combine(seen) is cond
+
+
 def test_without_a_negative_side_nothing_changes():
     x, cond = noise(1, 1, 4, 8, 8), noise(2, 1, 4, 8, 8)
     alone = look(cond, None, x)
@@ -125,6 +152,8 @@ def test_self_attention_guidance_blurs_what_the_negative_side_looks_at(tiny_stor
         CfgZeroStar(),
         TangentialDamping(),
         FrequencyScaling(0.5, 2.0, 2),
+        CfgNorm(0.9),
+        RenormCfg(5.0, 1.0),
     ],
 )
 def test_each_changes_a_sampling_and_leaves_the_network_alone(

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from graphengine.diffusion.model_sampling import ModelSampling, model_sampling
 from graphengine.diffusion.noise import SamplerNoise, initial_noise
-from graphengine.diffusion.samplers import SAMPLERS, Run, Step
+from graphengine.diffusion.resize import resize
+from graphengine.diffusion.samplers import ALL_SAMPLERS, SAMPLERS, Run, Step
 from graphengine.diffusion.schedules import flip, karras, simple
 from graphengine.sockets import Sampling
 from tests.diffusion.oracle import ORACLES, ListedNoise, by_diffusers
@@ -51,6 +52,35 @@ def test_samplers_do_not_write_into_what_they_are_given(name):
     SAMPLERS[name](Run(ReferenceDenoiser(), SD, SamplerNoise(1)), x, sigmas)
     assert torch.equal(x, x_before)
     assert torch.equal(sigmas, sigmas_before)
+
+
+@pytest.mark.parametrize(
+    ("scale_steps", "sizes"), [(-1, (16, 24, 32)), (1, (16, 32, 32)), (0, (16, 16, 16))]
+)
+def test_lcm_may_enlarge_the_latent_on_its_way(scale_steps, sizes):
+    """Three steps of a denoiser that halves: sizes and noise written out."""
+    sigmas = torch.tensor([8.0, 4.0, 2.0, 0.0])
+    start = initial_noise(torch.zeros(1, 4, 16, 16), 7)
+    seen = []
+
+    def halve(x: Tensor, sigma: Tensor) -> Tensor:
+        seen.append(x)
+        return x / 2
+
+    run = Run(halve, SD, SamplerNoise(7))
+    options = {"scale_ratio": 2.0, "scale_steps": scale_steps, "upscale_method": "bilinear"}
+    found = ALL_SAMPLERS["lcm_upscale"](run, start, sigmas, **options)
+
+    stream = torch.Generator().manual_seed(7)
+    assert torch.equal(torch.randn(start.shape, generator=stream), start)
+    x = start
+    grown = {-1: (24, 32), 1: (32, None), 0: (None, None)}[scale_steps]
+    for index, sigma_next in enumerate((4.0, 2.0)):
+        x, side = x / 2, grown[index]
+        x = x if side is None else resize(x, side, side, method="bilinear")
+        x = x + sigma_next * torch.randn(x.shape, generator=stream)
+    assert tuple(each.shape[-1] for each in seen) == sizes
+    torch.testing.assert_close(found, x / 2)
 
 
 def test_the_callback_sees_every_step_once():

@@ -12,7 +12,8 @@ import torch
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from safetensors.torch import save_file
 
-from graphengine.api import Context, Folders, InputError
+from graphengine.api import Context, Folders, InputError, ModelFile
+from graphengine.diffusion.model_config import KNOWN
 from graphengine.errors import ModelFileError
 from graphengine.registry import Registry
 from tests.diffusion import tiny_models as tiny
@@ -30,6 +31,8 @@ def model_folder(folders: Folders, kind: str) -> Path:
     ("node_id", "inputs", "outputs"),
     [
         ("CheckpointLoaderSimple", ["ckpt_name"], ["MODEL", "CLIP", "VAE"]),
+        ("CheckpointLoader", ["config_name", "ckpt_name"], ["MODEL", "CLIP", "VAE"]),
+        ("ImageOnlyCheckpointLoader", ["ckpt_name"], ["MODEL", "CLIP_VISION", "VAE"]),
         ("DiffusersLoader", ["model_path"], ["MODEL", "CLIP", "VAE"]),
         ("UNETLoader", ["unet_name", "weight_dtype"], ["MODEL"]),
         ("CLIPLoader", ["clip_name", "type", "device"], ["CLIP"]),
@@ -54,6 +57,94 @@ def test_a_checkpoint_gives_model_clip_and_vae(
     assert model.family.name == "sdxl"
     assert len(clip.encoders) == 2
     assert vae.family.latent_scale == 0.13025
+
+
+def test_a_model_may_be_loaded_with_its_weights_rounded_to_eight_bits(
+    call: Call, context: Context, folders: Folders
+) -> None:
+    folder = model_folder(folders, "diffusion_models")
+    save_file(tiny.unet_tensors(tiny.SD1_UNET), folder / "unet.safetensors")
+    plain, rounded, other = (
+        context.models.unet(
+            call("UNETLoader", context=context, unet_name="unet.safetensors", weight_dtype=name)
+        ).state_dict()
+        for name in ("default", "fp8_e4m3fn", "fp8_e5m2")
+    )
+    for key, weight in plain.items():
+        assert torch.equal(rounded[key], weight.to(torch.float8_e4m3fn).float())
+        assert torch.equal(other[key], weight.to(torch.float8_e5m2).float())
+    assert not torch.equal(rounded["conv_in.weight"], plain["conv_in.weight"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "prediction", "layer"),
+    [
+        ("v1-inference.yaml", None, "eps", None),
+        ("anything_v3.yaml", None, "eps", -2),
+        ("v2-inference-v.yaml", None, "v", None),
+        (
+            "mine.yaml",
+            "model: {params: {parameterization: v, cond_stage_config: "
+            "{params: {layer: hidden, layer_idx: -3}}}}",
+            "v",
+            -3,
+        ),
+        # A file goes before what is known of its name.
+        ("v2-inference-v.yaml", "model: {params: {cond_stage_config: {}}}", "eps", None),
+    ],
+)
+def test_a_configuration_says_what_is_predicted_and_where_the_text_encoder_stops(
+    call: Call,
+    context: Context,
+    folders: Folders,
+    name: str,
+    content: str | None,
+    prediction: str,
+    layer: int | None,
+) -> None:
+    tiny.make_checkpoint(model_folder(folders, "checkpoints") / "tiny.safetensors")
+    if content is not None:
+        (model_folder(folders, "configs") / name).write_text(content, encoding="utf-8")
+    options = {"context": context, "ckpt_name": "tiny.safetensors"}
+    model, clip, vae = call("CheckpointLoader", config_name=name, **options)
+    assert (model.sampling.prediction, clip.layer) == (prediction, layer)
+    assert (replace(clip, layer=None), vae) == call("CheckpointLoaderSimple", **options)[1:]
+
+
+def test_a_file_that_is_no_configuration_is_named(
+    call: Call, context: Context, folders: Folders
+) -> None:
+    tiny.make_checkpoint(model_folder(folders, "checkpoints") / "tiny.safetensors")
+    for content in ("- a list", "model: [", "model: {params: 3}"):
+        (model_folder(folders, "configs") / "odd.yaml").write_text(content, encoding="utf-8")
+        with pytest.raises(ModelFileError, match="is no configuration of"):
+            call(
+                "CheckpointLoader",
+                context=context,
+                config_name="odd.yaml",
+                ckpt_name="tiny.safetensors",
+            )
+
+
+def test_the_usual_configurations_can_be_chosen_without_their_files(
+    builtins: Registry, folders: Folders
+) -> None:
+    (model_folder(folders, "configs") / "mine.yaml").write_text("", encoding="utf-8")
+    spec = builtins.get("CheckpointLoader")
+    assert spec is not None
+    widget = spec.input["config_name"].widget
+    assert isinstance(widget, ModelFile)
+    assert set(widget.choices(folders)) == {"mine.yaml", *KNOWN}
+
+
+def test_a_checkpoint_for_pictures_alone_gives_no_text_encoder(
+    call: Call, context: Context, folders: Folders
+) -> None:
+    tiny.make_checkpoint(model_folder(folders, "checkpoints") / "tiny.safetensors")
+    options = {"context": context, "ckpt_name": "tiny.safetensors"}
+    model, clip_vision, vae = call("ImageOnlyCheckpointLoader", **options)
+    plain = call("CheckpointLoaderSimple", **options)
+    assert (model, clip_vision, vae) == (plain.model, None, plain.vae)
 
 
 def test_parts_of_their_own_are_loaded_from_their_own_folders(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 
-from graphengine.diffusion.samplers.consistency import ddpm, lcm
+from graphengine.diffusion.samplers.consistency import ddpm, lcm, lcm_upscale
 from graphengine.diffusion.samplers.deis import deis
 from graphengine.diffusion.samplers.dpm_solver import dpm_adaptive, dpm_fast
 from graphengine.diffusion.samplers.dpmpp import (
@@ -97,4 +97,9 @@ SAMPLERS: Mapping[str, SamplerFunction] = MappingProxyType(
     }
 )
 
-__all__ = ["SAMPLERS", "Run", "SamplerFunction", "Step"]
+# Beside those that are chosen by name, what only a node of its own makes.
+ALL_SAMPLERS: Mapping[str, SamplerFunction] = MappingProxyType(
+    {**SAMPLERS, "lcm_upscale": lcm_upscale}
+)
+
+__all__ = ["ALL_SAMPLERS", "SAMPLERS", "Run", "SamplerFunction", "Step"]

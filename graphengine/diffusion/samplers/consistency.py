@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from graphengine.diffusion.resize import Method, resize
 from graphengine.diffusion.samplers.steps import Run
 
 
@@ -17,6 +18,34 @@ def lcm(run: Run, x: Tensor, sigmas: Tensor) -> Tensor:
         run.report(i, sigmas, x_i, x)
         if sigma_next > 0:
             x = run.levels.add_noise(x, noise(sigma, sigma_next), sigma_next)
+    return x
+
+
+def lcm_upscale(
+    run: Run,
+    x: Tensor,
+    sigmas: Tensor,
+    *,
+    scale_ratio: float = 1.0,
+    scale_steps: int = -1,
+    upscale_method: Method = "bislerp",
+) -> Tensor:
+    """`lcm` whose latent grows behind its first steps, until it is ``scale_ratio`` × as large.
+
+    ``scale_steps``: behind how many; -1 = half of them. Sizes grow evenly. The noise between steps
+    goes on in the stream that the initial noise came from, since its size changes.
+    """
+    noise = run.noise.continued(x)
+    height, width = x.shape[-2:]
+    steps = max(len(sigmas) // 2, 1) if scale_steps < 0 else min(scale_steps, len(sigmas))
+    for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
+        x_i, x = x, run.denoise(x, sigma)
+        run.report(i, sigmas, x_i, x)
+        if i < steps:
+            scale = 1 + (scale_ratio - 1) * (i + 1) / steps
+            x = resize(x, round(width * scale), round(height * scale), method=upscale_method)
+        if sigma_next > 0:
+            x = run.levels.add_noise(x, noise(x), sigma_next)
     return x
 
 
