@@ -1,4 +1,5 @@
-"""Results kept in memory: least recently used out first, bounded by the bytes they really occupy.
+"""Results kept in memory: least recently used out first, bounded by the bytes they really occupy,
+and by their number or by what the last run used where that is wanted.
 
 Tensors that share storage (a latent and its copy with a mask) are counted once. What lies on the
 host and what lies on a device have a budget each.
@@ -76,13 +77,17 @@ class _Kept(NamedTuple):
 class Cache:
     """Results by key. Thread-safe; ``host_bytes`` and ``device_bytes`` are its budgets.
 
-    ``disk``: where those of slow nodes are kept too; what is found there comes back into memory.
+    ``most_entries``: of so many nodes results are kept at most. ``last_run_only``: only those that
+    the last run used. ``disk``: where those of slow nodes are kept too; what is found there comes
+    back into memory.
 
     ``_kept`` and ``_on_device`` (those that hold memory of a device) are in the order of use.
     """
 
     host_bytes: int = 4 * GIB
     device_bytes: int = 2 * GIB
+    most_entries: int | None = None
+    last_run_only: bool = False
     disk: DiskCache | None = None
     _kept: OrderedDict[Key, _Kept] = field(default_factory=OrderedDict)
     _on_device: OrderedDict[Key, None] = field(default_factory=OrderedDict)
@@ -138,13 +143,21 @@ class Cache:
                     self._on_device[key] = None
             while self._device_used > self.device_bytes:
                 self._evict(next(iter(self._on_device)))
-            while self._host_used > self.host_bytes:
+            while self._host_used > self.host_bytes or self._holds_too_many():
                 self._evict(next(iter(self._kept)))
 
     def forget(self, key: Key) -> None:
         """Drop a result that is no longer what its node gave."""
         with self._lock:
             if key in self._kept:
+                self._drop(key)
+
+    def end_run(self, used: Iterable[Key]) -> None:
+        """Where only the last run's results are kept: drop those that it did not use."""
+        if not self.last_run_only:
+            return
+        with self._lock:
+            for key in self._kept.keys() - set(used):
                 self._drop(key)
 
     def keep_made_by(self, digests: Collection[str]) -> None:
@@ -186,6 +199,9 @@ class Cache:
                 misses=self._misses,
                 evictions=self._evictions,
             )
+
+    def _holds_too_many(self) -> bool:
+        return self.most_entries is not None and len(self._kept) > self.most_entries
 
     def _is_too_large(self, storages: tuple[Storage, ...], plain_bytes: int) -> bool:
         on_host, on_device = plain_bytes, 0

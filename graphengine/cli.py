@@ -195,6 +195,13 @@ def serve(
         str | None,
         typer.Option(metavar="SIZE", help="How much those of slow nodes may occupy on disk."),
     ] = None,
+    cache_lru: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Of how many nodes results are kept in memory."),
+    ] = None,
+    cache_classic: Annotated[
+        bool, typer.Option("--cache-classic", help="Keep what the last run used, nothing else.")
+    ] = False,
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="Where jobs are kept.  [default: SQLite]")
     ] = None,
@@ -257,6 +264,8 @@ def serve(
             devices=_devices(device or [], cpu, cuda_device) or None,
             cache_ram_bytes=cache_ram,
             cache_disk_bytes=cache_disk,
+            cache_entries=cache_lru,
+            cache_classic=cache_classic or None,
             database_url=database,
             on_restart=on_restart,
             max_upload_mb=max_upload_size,

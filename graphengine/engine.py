@@ -130,7 +130,7 @@ class Engine:
         return cls(
             registry=registry,
             folders=folders,
-            cache=Cache(host_bytes=settings.cache_ram_bytes, disk=settings.disk_cache()),
+            cache=settings.cache(),
             make_models=make_models,
             embed_metadata=not settings.disable_metadata,
             preview_method=settings.preview_method,

@@ -122,6 +122,8 @@ class Run:
         finally:
             self._stop.set()
             self._background.close()
+        if status != "cancelled":
+            self._cache.end_run(self._keys.all_known())
         seconds = time.perf_counter() - started
         self._emit(RunFinished(status, seconds))
         self._listener.close()

@@ -99,6 +99,10 @@ class Keys:
         """A node's key if it has been computed."""
         return self._keys.get(node_id)
 
+    def all_known(self) -> Collection[Key]:
+        """The keys that have been computed."""
+        return self._keys.values()
+
     def is_volatile(self, node_id: str) -> bool:
         """Whether a node's results cannot be asked for again, or their key is unknown."""
         key = self._keys.get(node_id)

@@ -15,6 +15,7 @@ from graphengine.model_paths import FILE_NAME, ModelPaths, load_model_paths
 from graphengine.plugins.source import PluginFolders
 
 if TYPE_CHECKING:
+    from graphengine.cache import Cache
     from graphengine.disk_cache import DiskCache
 
 PREFIX = "GRAPHENGINE_"
@@ -57,10 +58,11 @@ class Settings(BaseModel):
     ``extra_model_paths_config``: files that name further folders; the one in the base directory is
     always read. ``device``: ``auto`` takes cuda, then mps, then cpu. ``cache_ram_bytes``: how much
     finished results may occupy in memory, ``cache_disk_bytes``: those of slow nodes on disk, in
-    ``cache_directory`` (``cache``). ``allowed_custom_nodes``: the names of those that are
-    loaded; None = all. ``preview_method``: how pictures of what is being sampled are made; ``auto``
-    takes TAESD where ``vae_approx`` holds it. ``disable_metadata``: files that are made do not tell
-    how.
+    ``cache_directory`` (``cache``). ``cache_entries``: of how many nodes results are kept in
+    memory; 0 as ``cache_classic``, which keeps those that the last run used.
+    ``allowed_custom_nodes``: the names of those that are loaded; None = all. ``preview_method``:
+    how pictures of what is being sampled are made; ``auto`` takes TAESD where ``vae_approx`` holds
+    it. ``disable_metadata``: files that are made do not tell how.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,6 +88,10 @@ class Settings(BaseModel):
         default=ByteSize(2 * GIB), validation_alias=option_name("cache_disk_bytes", "cache_disk")
     )
     cache_directory: Path | None = None
+    cache_entries: int | None = Field(
+        default=None, ge=0, validation_alias=option_name("cache_entries", "cache_lru")
+    )
+    cache_classic: bool = False
     preview_method: PreviewMethod = "auto"
     disable_metadata: bool = False
 
@@ -131,6 +137,17 @@ class Settings(BaseModel):
         Raises `graphengine.model_paths.ModelPathsError`.
         """
         return self._model_paths.around("custom_nodes", (self.base_directory / "custom_nodes",))
+
+    def cache(self) -> Cache:
+        """Where results are kept between runs."""
+        from graphengine.cache import Cache
+
+        return Cache(
+            host_bytes=self.cache_ram_bytes,
+            most_entries=self.cache_entries or None,
+            last_run_only=self.cache_classic or self.cache_entries == 0,
+            disk=self.disk_cache(),
+        )
 
     def disk_cache(self) -> DiskCache | None:
         """Where results of slow nodes are kept on disk; None if that is off."""

@@ -219,3 +219,24 @@ def test_many_threads_leave_the_sums_right() -> None:
     statistics = cache.statistics()
     assert (statistics.entries, statistics.host_bytes) == (0, 0)
     assert statistics.hits + statistics.misses == 6 * 300
+
+
+def test_of_more_entries_than_are_wanted_the_least_recently_used_goes_first() -> None:
+    cache = Cache(most_entries=3)
+    for number in range(3):
+        cache.put(key(number), entry(number))
+    cache.get(key(0))
+    cache.put(key(3), entry(3))
+
+    assert kept(cache) == [0, 2, 3]
+    assert cache.statistics().evictions == 1
+
+
+def test_what_the_last_run_did_not_use_goes_only_where_that_is_wanted() -> None:
+    for last_run_only, left in ((True, [1, 2]), (False, [0, 1, 2])):
+        cache = Cache(last_run_only=last_run_only)
+        for number in range(3):
+            cache.put(key(number), entry(number))
+        cache.end_run([key(1), key(2), key(7)])
+
+        assert kept(cache) == left

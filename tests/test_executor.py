@@ -721,6 +721,57 @@ def test_editing_one_literal_near_the_end_reruns_only_what_follows(toy: Toy) -> 
     assert toy.of(NodesCached) == [NodesCached(("b", "a"))]
 
 
+def counts_of_runs(toy: Toy, *values: int) -> list[dict[str, int]]:
+    """What each of several runs of a chain calls; runs of the same value are the same."""
+    counted = []
+    for value in values:
+        toy.run(chain(value, 2)).raise_for_status()
+        counted.append(dict(toy.calls.counts))
+    return counted
+
+
+def test_what_another_run_used_is_kept_unless_only_the_last_ones_are_wanted(tmp_path: Path) -> None:
+    both, nothing = {"a": 1, "b": 1}, dict[str, int]()
+
+    for cache, counted in (
+        (Cache(), [both, both, nothing, nothing]),
+        (Cache(last_run_only=True), [both, both, both, nothing]),
+        (Cache(most_entries=4), [both, both, both, nothing]),
+        (Cache(most_entries=8), [both, both, nothing, nothing]),
+        (Cache(host_bytes=0), [both, both, both, both]),
+    ):
+        assert counts_of_runs(Toy(tmp_path, cache=cache), 1, 5, 1, 1) == counted
+
+
+def test_what_the_last_run_took_from_the_cache_without_looking_stays(tmp_path: Path) -> None:
+    toy = Toy(tmp_path, cache=Cache(last_run_only=True))
+    toy.run(chain(1, 2))
+    toy.run(chain(1, 2))
+    toy.run(chain(1, 5))
+
+    assert toy.calls.counts == {}
+
+
+def test_a_run_that_is_cancelled_before_it_begins_drops_nothing(tmp_path: Path) -> None:
+    toy = Toy(tmp_path, cache=Cache(last_run_only=True))
+    toy.run(chain(1, 2))
+    cancel = CancelFlag()
+    cancel.set()
+    toy.run(chain(9, 9), cancel=cancel)
+
+    assert counts_of_runs(toy, 1) == [{}]
+
+
+def test_a_few_entries_are_enough_for_a_run_of_many_nodes(tmp_path: Path) -> None:
+    toy = Toy(tmp_path, cache=Cache(most_entries=2))
+    nodes: dict[str, Any] = {"0": n("Counted", name="0", value=1)}
+    for index in range(1, 50):
+        nodes[str(index)] = n("Add", a=[str(index - 1), 0], b=["0", 0])
+
+    assert toy.value(nodes, "49") == 50
+    assert toy.engine.cache.statistics().entries == 2
+
+
 def test_two_identical_subgraphs_run_once(toy: Toy) -> None:
     nodes = {
         "a": n("Counted", name="same", value=1),

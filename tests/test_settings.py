@@ -155,3 +155,20 @@ def test_a_value_of_the_file_that_cannot_be_used_names_the_file(tmp_path: Path) 
 
     with pytest.raises(SettingsError, match=r"device .*graphengine\.toml"):
         load_settings({}, base_directory=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "most", "last_run_only"),
+    [
+        ({}, None, False),
+        ({"GRAPHENGINE_CACHE_LRU": "7"}, 7, False),
+        ({"GRAPHENGINE_CACHE_LRU": "0"}, None, True),
+        ({"GRAPHENGINE_CACHE_CLASSIC": "true"}, None, True),
+    ],
+)
+def test_what_the_cache_keeps_can_be_set(
+    given: dict[str, str], most: int | None, last_run_only: bool
+) -> None:
+    cache = load_settings(given).cache()
+
+    assert (cache.most_entries, cache.last_run_only) == (most, last_run_only)

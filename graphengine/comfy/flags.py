@@ -31,12 +31,16 @@ class Translation:
 
 @dataclass(frozen=True)
 class _Flag:
-    """``ours``: our option; empty if there is none. ``fixed``: given instead of its values."""
+    """``ours``: our option; empty if there is none. ``fixed``: given instead of its values.
+
+    ``more``: further arguments that are given with it.
+    """
 
     values: Values
     ours: str = ""
     fixed: str | None = None
     without_value: str | None = None
+    more: tuple[str, ...] = ()
     why: str = ""
 
 
@@ -77,7 +81,7 @@ def _ours(flag: _Flag, values: list[str]) -> Iterator[str]:
     elif not values and flag.without_value is not None:
         values = [flag.without_value]
     for value in values:
-        yield from (flag.ours, value)
+        yield from (flag.ours, value, *flag.more)
 
 
 def _ignored(why: str, values: Values, *names: str) -> dict[str, _Flag]:
@@ -93,12 +97,10 @@ _FLAGS = {
     "--whitelist-custom-nodes": _Flag("many", "--whitelist-custom-nodes"),
     "--database-url": _Flag("one", "--database"),
     "--verbose": _Flag("optional", "--verbose", without_value="debug"),
-    "--cache-none": _Flag("none", "--cache-ram", fixed="0"),
+    "--cache-none": _Flag("none", "--cache-ram", fixed="0", more=("--cache-disk", "0")),
     "--cache-ram": _Flag("optional", "--cache-ram", without_value="4GiB"),
     "--cuda-device": _Flag("one", "--cuda-device"),
     "--default-device": _Flag("one", "--cuda-device"),
-    **_ignored("cache", "none", "cache-classic"),
-    **_ignored("cache", "one", "cache-lru"),
     **_ignored(
         "memory",
         "none",

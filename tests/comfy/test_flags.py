@@ -17,9 +17,9 @@ def test_what_test_suites_pass_is_taken_over() -> None:
 
     assert " ".join(translated.arguments) == (
         "--output-directory out --host 127.0.0.1 --port 8999 "
-        "--extra-model-paths-config models.yaml --cpu"
+        "--extra-model-paths-config models.yaml --cpu --cache-lru 100"
     )
-    assert [(each.flag, each.why) for each in translated.ignored] == [("--cache-lru", "cache")]
+    assert translated.ignored == ()
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_what_test_suites_pass_is_taken_over() -> None:
         ("--enable-cors-header", "--enable-cors-header *"),
         ("--enable-cors-header https://a.example", "--enable-cors-header https://a.example"),
         ("--tls-keyfile k --tls-certfile c", "--tls-key k --tls-cert c"),
-        ("--cache-none", "--cache-ram 0"),
+        ("--cache-none", "--cache-ram 0 --cache-disk 0"),
         ("--cache-ram", "--cache-ram 4GiB"),
         ("--cache-ram 8", "--cache-ram 8"),
         ("--verbose", "--verbose debug"),
