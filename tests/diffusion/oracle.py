@@ -56,8 +56,16 @@ class ListedNoise(SamplerNoise):
         return self.independent(x)
 
 
-def by_diffusers(name: str, denoise: Denoise, x: Tensor, steps: int, seed: int) -> Tensor:
-    """Where diffusers' scheduler for a sampler ends from ``x`` over Karras' levels."""
+def by_diffusers(
+    name: str,
+    denoise: Denoise,
+    x: Tensor,
+    steps: int,
+    seed: int,
+    *,
+    sigmas: Tensor | None = None,
+) -> Tensor:
+    """Where diffusers' scheduler for a sampler ends from ``x`` over Karras' levels, or these."""
     import diffusers
 
     oracle = ORACLES[name]
@@ -65,6 +73,8 @@ def by_diffusers(name: str, denoise: Denoise, x: Tensor, steps: int, seed: int) 
         **BETAS, use_karras_sigmas=True, **oracle.options
     )
     scheduler.set_timesteps(steps)
+    if sigmas is not None:
+        scheduler.sigmas = sigmas.clone()
     if name.startswith("uni_pc"):
         scheduler.sigmas[-1] = LAST_SIGMA
     noises = _noises(x, seed)
