@@ -24,6 +24,7 @@ from graphengine.diffusion.sampling import sample
 from graphengine.diffusion.t2i_adapter import AdapterLayout
 from graphengine.errors import InputError, ModelFileError
 from graphengine.sockets import Condition, Conditioning, ControlNet, Image, Latent
+from tests.diffusion import published
 from tests.diffusion import tiny_models as tiny
 
 SD1 = ControlNetLayout(tiny.SD1_UNET, 3, (8, 8, 16, 16))
@@ -102,8 +103,7 @@ def test_both_layouts_of_one_controlnet_are_one_network(tmp_path):
 
 
 def test_the_skips_of_published_controlnets_have_the_published_widths():
-    encoder = replace(tiny.SD1_UNET, channels=(320, 640, 1280, 1280), blocks=(2, 2, 2, 2))
-    layout = ControlNetLayout(encoder, 3, (16, 32, 96, 256))
+    layout = ControlNetLayout(published.SD1_UNET, 3, (16, 32, 96, 256))
     assert layout.skips == (320,) * 4 + (640,) * 3 + (1280,) * 5
 
 

@@ -25,45 +25,9 @@ from graphengine.diffusion.keys import (
 )
 from graphengine.diffusion.layouts import TextLayout, UNetLayout, VaeLayout
 from graphengine.diffusion.networks import build_text_encoder, build_unet, build_vae, unet_config
+from tests.diffusion import published
 from tests.diffusion import tiny_models as tiny
 
-SD15 = UNetLayout(
-    style="ldm",
-    in_channels=4,
-    out_channels=4,
-    channels=(320, 640, 1280, 1280),
-    blocks=(2, 2, 2, 2),
-    down_depths=(1, 1, 1, 0),
-    middle_depth=1,
-    up_depths=(0, 1, 1, 1),
-    context_width=768,
-    linear_projection=False,
-)
-PUBLISHED_UNETS = {
-    "sd15": SD15,
-    "sd21": replace(SD15, context_width=1024, linear_projection=True),
-    "sdxl": replace(
-        SD15,
-        channels=(320, 640, 1280),
-        blocks=(2, 2, 2),
-        down_depths=(0, 2, 10),
-        middle_depth=10,
-        up_depths=(10, 2, 0),
-        context_width=2048,
-        linear_projection=True,
-        vector_width=2816,
-    ),
-    "refiner": replace(
-        SD15,
-        channels=(384, 768, 1536, 1536),
-        down_depths=(0, 4, 4, 0),
-        middle_depth=4,
-        up_depths=(0, 4, 4, 0),
-        context_width=1280,
-        linear_projection=True,
-        vector_width=2560,
-    ),
-}
 VAES = {
     "own": tiny.VAE,
     "two blocks": replace(tiny.VAE, blocks=2),
@@ -96,9 +60,9 @@ def test_a_table_without_entries_leaves_keys_alone() -> None:
     assert KeyTable({}).source("a.b") == Source("a.b")
 
 
-@pytest.mark.parametrize("name", PUBLISHED_UNETS)
+@pytest.mark.parametrize("name", published.FAMILIES)
 def test_the_keys_of_published_unets_are_those_that_diffusers_gives_them(name: str) -> None:
-    layout = PUBLISHED_UNETS[name]
+    layout = published.FAMILIES[name].unet
     table = unet_table(layout)
     ours = {key: table.source(key).key for key in build_unet(layout).state_dict()}
     # The converter only moves values about, so names can stand for tensors.

@@ -88,25 +88,47 @@ CLIP_G = replace(CLIP_H, kind="clip_g", width=128, intermediate=256, projection=
 
 
 @dataclass(frozen=True)
-class TinyFamily:
-    """The parts of a tiny checkpoint; text encoders by their prefix in the file."""
+class Parts:
+    """The parts of a checkpoint; text encoders by their prefix in the file."""
 
     unet: UNetLayout
     texts: Mapping[str, TextLayout]
+    vae: VaeLayout
 
 
-FAMILIES = {
-    "sd1": TinyFamily(SD1_UNET, {"cond_stage_model.transformer.": CLIP_L}),
-    "sd1_inpaint": TinyFamily(
-        replace(SD1_UNET, in_channels=9), {"cond_stage_model.transformer.": CLIP_L}
-    ),
-    "sd2": TinyFamily(SD2_UNET, {"cond_stage_model.model.": CLIP_H}),
-    "sdxl": TinyFamily(
-        SDXL_UNET,
-        {"conditioner.embedders.0.transformer.": CLIP_L, "conditioner.embedders.1.model.": CLIP_G},
-    ),
-    "refiner": TinyFamily(REFINER_UNET, {"conditioner.embedders.0.model.": CLIP_G}),
-}
+def families(
+    *,
+    sd1: UNetLayout,
+    sd2: UNetLayout,
+    sdxl: UNetLayout,
+    refiner: UNetLayout,
+    vae: VaeLayout,
+    texts: tuple[TextLayout, TextLayout, TextLayout],
+) -> dict[str, Parts]:
+    """Each family's checkpoint. ``texts``: CLIP's L and OpenCLIP's H and bigG."""
+    clip_l, clip_h, clip_g = texts
+    alone = {"cond_stage_model.transformer.": clip_l}
+    both = {
+        "conditioner.embedders.0.transformer.": clip_l,
+        "conditioner.embedders.1.model.": clip_g,
+    }
+    return {
+        "sd1": Parts(sd1, alone, vae),
+        "sd1_inpaint": Parts(replace(sd1, in_channels=9), alone, vae),
+        "sd2": Parts(sd2, {"cond_stage_model.model.": clip_h}, vae),
+        "sdxl": Parts(sdxl, both, vae),
+        "refiner": Parts(refiner, {"conditioner.embedders.0.model.": clip_g}, vae),
+    }
+
+
+FAMILIES = families(
+    sd1=SD1_UNET,
+    sd2=SD2_UNET,
+    sdxl=SDXL_UNET,
+    refiner=REFINER_UNET,
+    vae=VAE,
+    texts=(CLIP_L, CLIP_H, CLIP_G),
+)
 
 
 def make_checkpoint(
@@ -134,9 +156,13 @@ def checkpoint_tensors(
 
 @cache
 def _family_tensors(family: str, seed: int) -> Mapping[str, Tensor]:
-    parts = FAMILIES[family]
+    return parts_tensors(FAMILIES[family], seed=seed)
+
+
+def parts_tensors(parts: Parts, *, seed: int = 0) -> dict[str, Tensor]:
+    """The float32 tensors of a checkpoint under their names in a single file."""
     tensors = _under("model.diffusion_model.", unet_tensors(parts.unet, seed=seed))
-    tensors |= _under("first_stage_model.", vae_tensors(VAE, seed=seed + 1))
+    tensors |= _under("first_stage_model.", vae_tensors(parts.vae, seed=seed + 1))
     for i, (prefix, layout) in enumerate(parts.texts.items()):
         tensors |= _under(prefix, text_tensors(layout, seed=seed + 2 + i))
     return tensors

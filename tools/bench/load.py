@@ -23,17 +23,11 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from graphengine.diffusion.checkpoint import load_checkpoint
-from graphengine.diffusion.keys import (
-    KeyTable,
-    as_file_tensors,
-    text_table,
-    unet_table,
-    vae_table,
-)
-from graphengine.diffusion.layouts import TextLayout, UNetLayout, VaeLayout
 from graphengine.diffusion.networks import (
     build_text_encoder,
     build_unet,
@@ -43,42 +37,11 @@ from graphengine.diffusion.networks import (
     open_vae,
 )
 from graphengine.diffusion.residency import ModelStore
+from tests.diffusion.published import FAMILIES
+from tests.diffusion.tiny_models import parts_tensors
 
 GB = 1e9
-UNET = UNetLayout(
-    style="ldm",
-    in_channels=4,
-    out_channels=4,
-    channels=(320, 640, 1280, 1280),
-    blocks=(2, 2, 2, 2),
-    down_depths=(1, 1, 1, 0),
-    middle_depth=1,
-    up_depths=(0, 1, 1, 1),
-    context_width=768,
-    linear_projection=False,
-)
-VAE = VaeLayout(
-    style="ldm",
-    in_channels=3,
-    out_channels=3,
-    latent_channels=4,
-    channels=(128, 256, 512, 512),
-    blocks=2,
-    quant_conv=True,
-    post_quant_conv=True,
-    attention=True,
-)
-CLIP = TextLayout(
-    style="diffusers",
-    kind="clip_l",
-    width=768,
-    layers=12,
-    intermediate=3072,
-    vocabulary=49408,
-    positions=77,
-    projection=None,
-    nested=True,
-)
+PARTS = FAMILIES["sd1"]
 
 
 def main() -> None:
@@ -101,22 +64,9 @@ def main() -> None:
 
 def write_checkpoint(path: Path) -> int:
     """Write the file; its size in bytes."""
-    tensors = {
-        **part("model.diffusion_model.", build_unet(UNET), unet_table(UNET)),
-        **part("cond_stage_model.transformer.", build_text_encoder(CLIP), text_table(CLIP)),
-        **part("first_stage_model.", build_vae(VAE), vae_table(VAE)),
-    }
-    save_file(tensors, str(path))
+    tensors = parts_tensors(PARTS)
+    save_file({key: tensor.half() for key, tensor in tensors.items()}, str(path))
     return path.stat().st_size
-
-
-def part(prefix: str, network: nn.Module, table: KeyTable) -> dict[str, Tensor]:
-    """Random fp16 tensors for a network, under their names in the file."""
-    state = {
-        key: torch.empty(tensor.shape, dtype=torch.float16).normal_(std=0.02)
-        for key, tensor in network.state_dict().items()
-    }
-    return {prefix + key: tensor for key, tensor in as_file_tensors(table, state).items()}
 
 
 def in_fresh_process(path: Path) -> dict[str, float]:
@@ -129,9 +79,10 @@ def in_fresh_process(path: Path) -> dict[str, float]:
 
 def measure(path: Path) -> dict[str, float]:
     """Seconds and bytes of own memory for both stages, imports done beforehand."""
-    for build in (lambda: build_unet(UNET), lambda: build_text_encoder(CLIP)):
-        build()  # imports diffusers and transformers
-    build_vae(VAE)
+    build_unet(PARTS.unet)  # imports diffusers and transformers
+    build_vae(PARTS.vae)
+    for layout in PARTS.texts.values():
+        build_text_encoder(layout)
     before = own_bytes()
     start_cpu = time.process_time()
     kept, ready_s = timed(lambda: open_networks(path))

@@ -13,12 +13,16 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from graphengine.diffusion.layouts import UNetLayout
 from graphengine.diffusion.networks import build_unet
@@ -33,19 +37,8 @@ from graphengine.sockets import (
     Model,
     Weights,
 )
+from tests.diffusion.published import SD1_UNET
 
-SD15 = UNetLayout(
-    style="ldm",
-    in_channels=4,
-    out_channels=4,
-    channels=(320, 640, 1280, 1280),
-    blocks=(2, 2, 2, 2),
-    down_depths=(1, 1, 1, 0),
-    middle_depth=1,
-    up_depths=(0, 1, 1, 1),
-    context_width=768,
-    linear_projection=False,
-)
 SAMPLERS = ("euler", "euler_ancestral", "ddim", "dpmpp_2m", "lcm")
 
 
@@ -88,7 +81,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() and not options.cpu else "cpu")
     clock = time.process_time if options.cpu_time else time.perf_counter
-    layout = replace(SD15, channels=tuple(options.width * k for k in (1, 2, 4, 4)))
+    layout = replace(SD1_UNET, channels=tuple(options.width * k for k in (1, 2, 4, 4)))
     unet = _random_unet(layout).to(device, torch.float16 if device.type == "cuda" else None)
     count = sum(p.numel() for p in unet.parameters()) / 1e6
     print(f"{count:.0f} M parameters, 2x4x{options.size}x{options.size}, {device}")
