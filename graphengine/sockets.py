@@ -290,12 +290,16 @@ class ControlNet:
     """A network that steers by a picture (ControlNet or T2I adapter).
 
     ``context_width``: of the prompts that it reads beside the picture; None = it reads none.
+    ``union_kinds``: how many kinds of pictures it knows apart; 0 = it was made for one.
+    ``union_kind``: which of them it is to see; None = it is not told.
     """
 
     weights: Weights
-    kind: Literal["controlnet", "t2i_adapter"] = "controlnet"
+    kind: Literal["controlnet", "control_lora", "t2i_adapter"] = "controlnet"
     patches: tuple[WeightPatch, ...] = ()
     context_width: int | None = None
+    union_kinds: int = 0
+    union_kind: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

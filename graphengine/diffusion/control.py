@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from graphengine.diffusion import controlnet, t2i_adapter
+from graphengine.diffusion import control_lora, controlnet, t2i_adapter
 from graphengine.diffusion.architectures import prefix_of, refuse
 from graphengine.diffusion.conditions import Control, OpenControl, Residuals
+from graphengine.diffusion.controlnet_union import choose_kind
 from graphengine.diffusion.denoiser import to_batch
 from graphengine.diffusion.files import TensorFile, open_tensors
+from graphengine.diffusion.networks import twin
 from graphengine.diffusion.patching import PatchedTensor, patched_state
 from graphengine.diffusion.residency import ModelStore, Recipe
 from graphengine.diffusion.resize import resize
@@ -59,7 +61,11 @@ def load_control_file(path: str | Path, model: Model | None = None) -> ControlNe
 
 
 def _controlnet(tensors: TensorFile, prefix: str, model: Model | None) -> ControlNet:
-    layout = controlnet.read_controlnet_layout(tensors.under(prefix))
+    part = tensors.under(prefix)
+    kind: Literal["controlnet", "control_lora"] = "controlnet"
+    if control_lora.MARK in part:
+        part, kind = control_lora.with_products(part), "control_lora"
+    layout = controlnet.read_controlnet_layout(part)
     patches: tuple[WeightPatch, ...] = ()
     if DIFFERENCE_MARK in tensors:
         if model is None:
@@ -67,8 +73,10 @@ def _controlnet(tensors: TensorFile, prefix: str, model: Model | None) -> Contro
         patches = (AddModelWeights(model.weights, model.patches),)
     return ControlNet(
         Weights(tensors.ref, "controlnet", prefix),
+        kind,
         patches=patches,
         context_width=layout.encoder.context_width,
+        union_kinds=0 if layout.union is None else layout.union.kinds,
     )
 
 
@@ -94,6 +102,33 @@ class AddModelWeights:
 
 def _sum(tensor: PatchedTensor, difference: Tensor) -> Tensor:
     return difference + tensor.compute(difference.device)
+
+
+UNION_KINDS = (
+    "openpose",
+    "depth",
+    "hed/pidi/scribble/ted",
+    "canny/lineart/anime_lineart/mlsd",
+    "normal",
+    "segment",
+    "tile",
+    "repaint",
+)
+"""The kinds of pictures that xinsir's union ControlNets know apart, in the order of training."""
+
+
+def set_union_kind(net: ControlNet, kind: str) -> ControlNet:
+    """``net`` told which of `UNION_KINDS` its picture is; "auto" = not told.
+
+    One that was made for one kind of picture stays as it is. InputError if it knows fewer kinds.
+    """
+    if not net.union_kinds or kind == "auto":
+        return replace(net, union_kind=None)
+    index = UNION_KINDS.index(kind)
+    if index >= net.union_kinds:
+        known = ", ".join(UNION_KINDS[: net.union_kinds])
+        raise InputError("union_kind_unknown", path=net.weights.file.path, got=kind, known=known)
+    return replace(net, union_kind=index)
 
 
 # --- conditioning ---
@@ -156,20 +191,31 @@ def control_opener(
 
     def opened(application: ControlApplication) -> Control:
         net, opening = application.net, _OPENINGS[application.net.kind]
-        dtype = next(unet.parameters()).dtype
+        dtype, patches = next(unet.parameters()).dtype, net.patches
+        if net.kind == "control_lora":
+            below = control_lora.AddModelBelow(net.weights, model.weights, model.patches)
+            patches = (*patches, below)
         network = store.network(
-            Recipe(net.weights, net.kind, partial(opening, net.weights), net.patches, dtype)
+            Recipe(net.weights, net.kind, partial(opening, net.weights), patches, dtype)
         )
         if net.kind == "t2i_adapter":
             _check_adapter(net, network, unet)
             return RunningAdapter(network, application, shape[0])
         _check_controlnet(net, network, unet)
+        if net.union_kinds:
+            # The shared network must not know what another application shows it.
+            network = twin(network)
+            choose_kind(network, net.union_kind)
         return RunningControlNet(network, application, shape[0], model.family.latent_channels)
 
     return cache(opened)
 
 
-_OPENINGS = {"controlnet": controlnet.open_controlnet, "t2i_adapter": t2i_adapter.open_adapter}
+_OPENINGS = {
+    "controlnet": controlnet.open_controlnet,
+    "control_lora": control_lora.open_control_lora,
+    "t2i_adapter": t2i_adapter.open_adapter,
+}
 
 
 @dataclass(frozen=True, eq=False)

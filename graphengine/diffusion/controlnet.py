@@ -11,24 +11,22 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from graphengine.diffusion.controlnet_union import (
+    UnionLayout,
+    add_union_parts,
+    around_parts,
+    read_union_layout,
+)
 from graphengine.diffusion.files import TensorFile, open_tensors
 from graphengine.diffusion.keys import KeyTable, Source, unet_table
 from graphengine.diffusion.layouts import UNetLayout, count_while, read_encoder_layout
 from graphengine.diffusion.networks import build_unet, fill
-from graphengine.errors import ModelFileError
 from graphengine.sockets import Weights
 
 # Where a file keeps a ControlNet, and the tensors by which it is known.
 PREFIXES = ("control_model.", "")
 MARKS = ("zero_convs.0.0.weight", "controlnet_cond_embedding.conv_in.weight")
 
-# Kinds of ControlNet that need more than this network: Stability's Control-LoRAs and the
-# many-in-one ControlNets.
-_OTHER_KINDS = {
-    "lora_controlnet": "controlnet_is_lora",
-    "task_embedding": "controlnet_is_union",
-    "control_add_embedding.linear_1.weight": "controlnet_is_union",
-}
 _LDM_PICTURE = "input_hint_block"
 
 
@@ -38,11 +36,13 @@ class ControlNetLayout:
 
     ``encoder``: the UNet that it was made for. ``picture_channels``: of the picture. ``widths``:
     of the small network that brings the picture down to the latent's size, finest first.
+    ``union``: what it has beside that, if it is one for many kinds of pictures.
     """
 
     encoder: UNetLayout
     picture_channels: int
     widths: tuple[int, ...]
+    union: UnionLayout | None = None
 
     @property
     def skips(self) -> tuple[int, ...]:
@@ -60,16 +60,13 @@ def _skips(encoder: UNetLayout) -> Iterator[int]:
 def read_controlnet_layout(tensors: TensorFile) -> ControlNetLayout:
     """The layout of the ControlNet in ``tensors``, whose keys carry no prefix.
 
-    Raises ModelFileError if a tensor that decides the shape is missing, or for a kind of
-    ControlNet that needs more than one network.
+    Raises ModelFileError if a tensor that decides the shape is missing.
     """
-    for key, code in _OTHER_KINDS.items():
-        if key in tensors:
-            raise ModelFileError(code, path=tensors.ref.path)
     encoder = read_encoder_layout(tensors)
     first, steps = _picture_convolutions(tensors, encoder)
     widths = [tensors.shape(first)[0], *(tensors.shape(key)[0] for key in steps)]
-    return ControlNetLayout(encoder, tensors.shape(first)[1], tuple(widths))
+    union = read_union_layout(tensors)
+    return ControlNetLayout(encoder, tensors.shape(first)[1], tuple(widths), union)
 
 
 def _picture_convolutions(tensors: TensorFile, encoder: UNetLayout) -> tuple[str, list[str]]:
@@ -88,10 +85,10 @@ def _picture_convolutions(tensors: TensorFile, encoder: UNetLayout) -> tuple[str
 
 def controlnet_table(layout: ControlNetLayout) -> KeyTable:
     """The keys of diffusers' ControlNetModel in a file of this layout."""
-    table = unet_table(layout.encoder)
-    if layout.encoder.style == "diffusers":
-        return table
-    return KeyTable({**table.sources, **dict(_ldm_sources(layout))})
+    sources = dict(unet_table(layout.encoder).sources)
+    if layout.encoder.style == "ldm":
+        sources |= dict(_ldm_sources(layout))
+    return KeyTable(sources if layout.union is None else around_parts(sources, layout.union))
 
 
 def _ldm_sources(layout: ControlNetLayout) -> Iterator[tuple[str, Source]]:
@@ -137,4 +134,7 @@ def build_controlnet(layout: ControlNetLayout) -> nn.Module:
         network.controlnet_mid_block = nn.Conv2d(width, width, kernel_size=1)
     network.down_blocks, network.mid_block = unet.down_blocks, unet.mid_block
     network.controlnet_down_blocks = nn.ModuleList(skips)
+    if layout.union is not None:
+        with torch.device("meta"):
+            add_union_parts(network, layout.union)
     return network.eval().requires_grad_(False)

@@ -213,7 +213,7 @@ def _unet_layout(
 def _depth(tensors: TensorFile, transformers: list[str]) -> int:
     """Transformer layers, the same in every block of a level."""
     depths = {
-        count_while(tensors, f"{prefix}transformer_blocks.{{}}.norm1.weight")
+        count_while(tensors, f"{prefix}transformer_blocks.{{}}.attn2.to_k.weight")
         for prefix in transformers
     }
     if len(depths) > 1:

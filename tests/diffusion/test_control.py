@@ -205,20 +205,6 @@ def test_a_controlnet_of_another_family_is_refused_by_the_node_and_by_the_sample
         run(tiny_store, tiny_model("sd2"), *steer(sd1_net, pos, pos))
 
 
-@pytest.mark.parametrize(
-    ("key", "code"),
-    [
-        ("lora_controlnet", "controlnet_is_lora"),
-        ("task_embedding", "controlnet_is_union"),
-    ],
-)
-def test_other_kinds_of_controlnet_are_named(tmp_path, key, code):
-    tensors = {"zero_convs.0.0.weight": torch.zeros(1), key: torch.zeros(1)}
-    with pytest.raises(ModelFileError) as caught:
-        load_control_file(save(tmp_path / "other.safetensors", tensors))
-    assert caught.value.code == code
-
-
 def test_a_checkpoint_is_no_controlnet(tmp_path):
     path = tiny.make_checkpoint(tmp_path / "model.safetensors")
     with pytest.raises(ModelFileError) as caught:
