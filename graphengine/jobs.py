@@ -113,7 +113,10 @@ class Jobs:
     # --- handing out ---
 
     def take(self, timeout_s: float | None = None, *, device: str | None = None) -> Running | None:
-        """The next job, now running; waits for one, None after ``timeout_s`` or on closing."""
+        """The next job, now running; waits for one, None after ``timeout_s`` or on closing.
+
+        Raises `graphengine.store.StoreUnavailable`, and the job stays queued.
+        """
         with self._changed:
             self._waiting += 1
             ready = self._changed.wait_for(self._may_take, timeout_s)
@@ -124,8 +127,9 @@ class Jobs:
                 running = dataclasses.replace(self._handed.popleft(), device=device)
                 self._running[running.job.id] = running
                 return running
-            job = self._queued.pop(0)
+            job = self._queued[0]
             self.store.start(job.id)
+            del self._queued[0]
             started = dataclasses.replace(job, state="running", attempts=job.attempts + 1)
             running = self._running[job.id] = Running(started, CancelFlag(), device)
         self.on_change()
@@ -148,6 +152,11 @@ class Jobs:
             self._changed.notify_all()
             for running in self._running.values():
                 running.cancel.set()
+
+    def pause_before_retry(self, seconds: float) -> None:
+        """Wait so long, or until the process is about to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, seconds)
 
     @property
     def closed(self) -> bool:

@@ -1,4 +1,7 @@
-"""JSON that comes from outside: what is wrong with it is said with line and column."""
+"""JSON that comes from outside: what is wrong with it is said with line and column.
+
+And JSON that goes there, which every reader takes.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +72,18 @@ def parse_json(content: bytes, name: str) -> JsonText:
     if _HALF_CHARACTER.search(text):
         _refuse_half_characters(data, name)
     return JsonText(data, tuple(duplicates))
+
+
+def dump_json(data: Any) -> str:
+    """Compact ASCII text; a number that is not finite becomes null, as JSON has none.
+
+    Raises TypeError for what is no JSON.
+    """
+    try:
+        return json.dumps(data, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(data), parse_constant=lambda _: None)
+        return json.dumps(finite, separators=(",", ":"))
 
 
 def _decoded(content: bytes, name: str) -> str:

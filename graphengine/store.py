@@ -7,26 +7,27 @@ job ends only if it is running, so it can end only once.
 from __future__ import annotations
 
 import dataclasses
-import json
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from graphengine.errors import GraphEngineError
 from graphengine.job import ENDED, Job, JobError, JobResult, NewJob, State
+from graphengine.json_text import dump_json
 
 SCHEMA = "0001"
 """The migration that this code expects."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 MOST_ATTEMPTS = 5
 """A job that was running each time the process died may be why it died."""
-BUSY_TIMEOUT_S = 10
+BUSY_TIMEOUT_S = 2
+"""So long a write waits for another process that holds the file."""
 
 metadata = sa.MetaData()
 jobs = sa.Table(
@@ -63,6 +64,13 @@ class Taken(Exception):
     """A job of this id, or with this idempotency key, is there already."""
 
 
+_BATCH = 500
+
+
+class StoreUnavailable(GraphEngineError):
+    """The database cannot be written or read now: it is locked, full, read-only or gone."""
+
+
 class Store:
     """The jobs of one installation. Thread-safe."""
 
@@ -73,7 +81,9 @@ class Store:
     @classmethod
     def open(cls, url: str) -> Store:
         """The store at a SQLAlchemy URL, made or brought up to date first."""
-        engine = sa.create_engine(url, json_serializer=partial(json.dumps, separators=(",", ":")))
+        engine = sa.create_engine(
+            url, pool_pre_ping=not url.startswith("sqlite"), json_serializer=dump_json
+        )
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _configure_sqlite)
         _migrate(engine)
@@ -106,7 +116,8 @@ class Store:
         try:
             with self._writing() as connection:
                 if instead_of_ended:
-                    connection.execute(jobs.delete().where(_ended(new.id)))
+                    gone = sa.and_(jobs.c.id == new.id, jobs.c.state.in_(ENDED))
+                    connection.execute(jobs.delete().where(gone))
                 place = connection.execute(jobs.insert().values(row)).inserted_primary_key
         except IntegrityError as error:
             raise Taken(new.id) from error
@@ -124,13 +135,14 @@ class Store:
 
     def cancel(self, job_ids: Collection[str]) -> tuple[str, ...]:
         """Cancel those that are queued; which they were."""
-        values = {"state": "cancelled", "finished": time.time()}
+        update = jobs.update().values(state="cancelled", finished=time.time())
+        cancelled: set[str] = set()
         with self._writing() as connection:
-            return tuple(
-                job_id
-                for job_id in job_ids
-                if connection.execute(_queued(job_id).values(values)).rowcount
-            )
+            for some in _batches(job_ids):
+                chosen = sa.and_(jobs.c.id.in_(some), jobs.c.state == "queued")
+                found = connection.execute(update.where(chosen).returning(jobs.c.id))
+                cancelled.update(found.scalars())
+        return tuple(job_id for job_id in dict.fromkeys(job_ids) if job_id in cancelled)
 
     def recover(self, on_restart: Literal["requeue", "interrupt"]) -> None:
         """Settle what was running when the process ended: queue it again or mark it so."""
@@ -163,6 +175,8 @@ class Store:
 
     def get(self, job_id: str) -> Job | None:
         """The job of this id, or None."""
+        if _is_no_id(job_id):
+            return None
         return self._first(jobs.c.id == job_id)
 
     def by_idempotency_key(self, key: str) -> Job | None:
@@ -192,13 +206,13 @@ class Store:
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
         query = sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def next_number(self) -> int:
         """A number after those of all jobs that have not ended."""
         query = sa.select(sa.func.max(jobs.c.number)).where(jobs.c.state.in_(("queued", "running")))
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             highest = connection.execute(query).scalar()
         return 0 if highest is None else max(int(highest) + 1, 0)
 
@@ -206,8 +220,8 @@ class Store:
 
     def forget(self, job_ids: Collection[str]) -> None:
         """Delete ended jobs."""
-        for job_id in job_ids:
-            self._delete(_ended(job_id))
+        for some in _batches(job_ids):
+            self._delete(sa.and_(jobs.c.id.in_(some), jobs.c.state.in_(ENDED)))
 
     def forget_all(self) -> None:
         """Delete all ended jobs."""
@@ -223,7 +237,7 @@ class Store:
 
     def flag(self, name: str) -> Any:
         """A remembered value, or None."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(sa.select(flags.c.value).where(flags.c.name == name)).scalar()
 
     def set_flag(self, name: str, value: Any) -> None:
@@ -249,25 +263,49 @@ class Store:
         return found[0] if found else None
 
     def _all(self, query: sa.Select[Any]) -> tuple[Job, ...]:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return tuple(_job(row) for row in connection.execute(query).mappings())
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         """One transaction; threads take turns here, as SQLite's own way of waiting is to poll."""
-        with self._lock, self._engine.begin() as connection:
+        with _availability(), self._lock, self._engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with _availability(), self._engine.connect() as connection:
+            yield connection
+
+
+@contextmanager
+def _availability() -> Iterator[None]:
+    """What the database says that cannot serve now, as `StoreUnavailable`."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise StoreUnavailable("store_unavailable", cause=error.orig) from error
+        raise
 
 
 _NEW = tuple(entry.name for entry in dataclasses.fields(NewJob))
 
 
+def _batches(job_ids: Collection[str]) -> Iterator[list[str]]:
+    """As many as one statement takes at a time."""
+    ids = [job_id for job_id in job_ids if not _is_no_id(job_id)]
+    for start in range(0, len(ids), _BATCH):
+        yield ids[start : start + _BATCH]
+
+
+def _is_no_id(text: str) -> bool:
+    """PostgreSQL's texts hold no NUL, and asking for one is an error there."""
+    return "\0" in text
+
+
 def _queued(job_id: str) -> sa.Update:
     return jobs.update().where(sa.and_(jobs.c.id == job_id, jobs.c.state == "queued"))
-
-
-def _ended(job_id: str) -> sa.ColumnElement[bool]:
-    return sa.and_(jobs.c.id == job_id, jobs.c.state.in_(ENDED))
 
 
 def _job(row: Any) -> Job:

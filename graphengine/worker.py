@@ -17,6 +17,7 @@ from graphengine.events import Event, NodeError, NodeFinished, NodesCached, Node
 from graphengine.graph import Graph
 from graphengine.job import Job, JobError, JobResult, NewJob, State
 from graphengine.jobs import Jobs, Running
+from graphengine.store import StoreUnavailable
 from graphengine.workflow import Workflow, parse_api
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class _Checked(NamedTuple):
         return time.monotonic() < self.until
 
 
+RETRY_S = 1.0
+"""A store that is locked or full is asked again so much later."""
 FRESH_S = 1.0
 """Files seldom go within this time, and what misses one then says so."""
 
@@ -122,12 +125,41 @@ class Worker:
             self._engine.free_what_was_asked()
 
     def _loop(self) -> None:
-        while (running := self._jobs.take(device=self._name)) is not None:
+        while (running := self._next()) is not None:
             try:
                 self._run(running)
             except Exception:
                 logger.exception("job %s could not be run", running.job.id)
             self._engine.free_what_was_asked()
+
+    def _next(self) -> Running | None:
+        """The next job, as soon as there is one and the store can say so; None on closing."""
+        while True:
+            try:
+                return self._jobs.take(device=self._name)
+            except StoreUnavailable as error:
+                logger.warning("no job can be taken: %s", error)
+                self._jobs.pause_before_retry(RETRY_S)
+
+    def _end(self, job: Job, state: State, result: JobResult) -> tuple[State, JobResult]:
+        """Have the store know that a job is over, as soon as it can; what it knows then.
+
+        A result that cannot be stored makes the job fail.
+        """
+        while True:
+            try:
+                self._jobs.end(job.id, state, result)
+                return state, result
+            except StoreUnavailable as error:
+                logger.warning("the end of job %s cannot be stored yet: %s", job.id, error)
+                self._jobs.pause_before_retry(RETRY_S)
+                if self._jobs.closed:
+                    raise
+            except Exception as error:
+                if state == "failed":
+                    raise
+                logger.exception("the result of job %s cannot be stored", job.id)
+                state, result = "failed", JobResult(error=_error(error, _Record()))
 
     def _run(self, running: Running) -> None:
         job = running.job
@@ -140,8 +172,7 @@ class Worker:
         state, result = self._state_and_result(running, record, on_event)
         if state == "cancelled" and self._jobs.closed:
             return
-        result = dataclasses.replace(result, device=self._name)
-        self._jobs.end(job.id, state, result)
+        state, result = self._end(job, state, dataclasses.replace(result, device=self._name))
         told = {"job": job.id, "state": state, "seconds": round(result.seconds, 3)}
         logger.info("job %s: %s after %.2f s", job.id, state, result.seconds, extra=told)
         self._listen(job, JobEnded(state, result))

@@ -18,6 +18,8 @@ from graphengine.nearest import listed, nearest
 from graphengine.shown import shown
 
 WRAPPED = "__value__"
+MOST_DEPTH = 100
+"""No widget's value is nested deeper, and many a reader of JSON fails at what is."""
 _OBJECT = (dict, Mapping)
 
 
@@ -163,7 +165,13 @@ def _parse_node(
         problems.append(Problem("inputs_not_object", node_id, title, got=shown(inputs)))
         return None
     values = {}
+    if extra and is_deeper(extra, MOST_DEPTH):
+        problems.append(_too_deep(node_id, title))
+        return None
     for name, value in inputs.items():
+        if type(value) in (dict, list) and is_deeper(value, MOST_DEPTH):
+            problems.append(_too_deep(node_id, title, str(name)))
+            continue
         if type(value) is list:
             value = _parse_list(value, allow_objects)
             if value is None:
@@ -171,6 +179,25 @@ def _parse_node(
                 problems.append(Problem("bad_link", node_id, title, str(name), got=got))
         values[str(name)] = value
     return WorkflowNode(node_id, node_type, values, title, extra)
+
+
+def is_deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects lie within each other more than ``most`` times."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _too_deep(node_id: str, title: str | None, name: str | None = None) -> Problem:
+    return Problem("value_too_deep", node_id, title, name, expected=str(MOST_DEPTH))
 
 
 def _take_title(extra: dict[str, Any]) -> str | None:

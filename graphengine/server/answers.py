@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import errno
 import logging
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -12,10 +13,19 @@ from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
 from graphengine.errors import LANGUAGES, GraphEngineError
-from graphengine.json_text import parse_json
+from graphengine.json_text import dump_json, parse_json
+from graphengine.store import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
+_NOT_WRITTEN = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP),
+)
+"""The disk is full, the folder is not ours, the name is none: nothing that a server can mend."""
+MOST_VALUES = 2_000_000
+"""A body with more commas takes so long to read and to check that others would wait for it."""
+_LARGE_BYTES = 1 << 20
 
 
 class Refusal(Exception):
@@ -53,7 +63,7 @@ def refusal_of(error: GraphEngineError, status: int = 400) -> Refusal:
 def json_answer(data: Any, status: int = 200) -> web.Response:
     """JSON without spaces; ASCII, as escapes survive every proxy."""
     return web.Response(
-        body=json.dumps(data, separators=(",", ":")).encode(),
+        body=dump_json(data).encode(),
         status=status,
         content_type="application/json",
     )
@@ -67,7 +77,13 @@ async def read_body(request: web.Request, *, default: Any = None) -> Any:
     content = await request.read()
     if not content.strip() and default is not None:
         return default
+    values = content.count(b",")
+    if values > MOST_VALUES:
+        too_many = GraphEngineError("too_many_values", count=values, most=MOST_VALUES)
+        raise refusal_of(too_many, 413)
     try:
+        if len(content) > _LARGE_BYTES:
+            return (await asyncio.to_thread(parse_json, content, "body")).data
         return parse_json(content, "body").data
     except GraphEngineError as error:
         raise refusal_of(error) from error
@@ -118,6 +134,10 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except Refusal as refusal:
         return json_answer(refusal.body, refusal.status)
+    except StoreUnavailable as error:
+        answer = json_answer(refusal_of(error).body, 423)
+        answer.headers["Retry-After"] = "1"
+        return answer
     except GraphEngineError as error:
         return json_answer(refusal_of(error).body, 400)
     except web.HTTPException as error:
@@ -127,7 +147,11 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return json_answer(shape.body, error.status)
     except (ConnectionResetError, BrokenPipeError):
         raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:
+            logger.warning("%s %s: %s", request.method, request.path, error)
+            refused = GraphEngineError("file_not_written", cause=error.strerror)
+            return json_answer(refusal_of(refused).body, 400)
         logger.exception("%s %s failed", request.method, request.path)
         defect = Refusal(500, "defect", "The server has a defect; its log tells more.")
         return json_answer(defect.body, 500)

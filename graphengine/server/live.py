@@ -27,11 +27,11 @@ from graphengine.events import (
     RunStarted,
 )
 from graphengine.job import Job, JobError
+from graphengine.json_text import dump_json
 from graphengine.server.history import end_message, error_message
 from graphengine.worker import JobEnded, JobEvent, ProblemsAppeared, top_node
 
 PREVIEW_SIDE = 512
-_json = json.JSONEncoder(separators=(",", ":")).encode
 PREVIEW_QUALITY = 95
 _PREVIEW_IMAGE, _PREVIEW_WITH_METADATA = 1, 4
 _JPEG = 1
@@ -47,7 +47,7 @@ class Said:
     @property
     def text(self) -> str:
         """The frame."""
-        return _json({"type": self.type, "data": self.data})
+        return dump_json({"type": self.type, "data": self.data})
 
 
 @dataclass(frozen=True)

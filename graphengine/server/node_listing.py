@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from typing import Any
 
 from graphengine.comfy.node_info import asks_folders, choices_of, hosted_info
 from graphengine.engine import Engine
 from graphengine.folders import Folders
+from graphengine.json_text import dump_json
 from graphengine.parameters import Choice
 from graphengine.registry import Registry
 
@@ -30,7 +30,7 @@ class NodeListing:
         seen = (registry.specs(), self._choices(registry))
         if seen != self._seen:
             made = self._make(registry, self._folders)
-            body = json.dumps(made, separators=(",", ":")).encode()
+            body = dump_json(made).encode()
             self._answer = (body, f'"{hashlib.sha256(body).hexdigest()[:24]}"')
             self._seen = seen
         return self._answer

@@ -27,6 +27,7 @@ from graphengine.store import Taken
 routes = web.RouteTableDef()
 _SECRETS = ("auth_token_comfy_org", "api_key_comfy_org", "client_id")
 _LARGE_BODY = 32 * 1024
+LONGEST_NAME = 1000
 
 
 @routes.post("/prompt")
@@ -59,11 +60,11 @@ def submit(
         raise refusal_of(GraphEngineError("bad_field", field="extra_data", cause="not an object"))
     client_id = body.get("client_id", extra.get("client_id"))
     new = NewJob(
-        id=str(body["prompt_id"]) if body.get("prompt_id") else str(uuid.uuid4()),
+        id=_name(body.get("prompt_id") or uuid.uuid4(), "prompt_id"),
         number=number,
         prompt=accepted.prompt,
         targets=accepted.targets,
-        client_id=None if client_id is None else str(client_id),
+        client_id=None if client_id is None else _name(client_id, "client_id"),
         extra_data=_kept(extra, accepted),
         idempotency_key=key,
     )
@@ -202,6 +203,15 @@ def _number(body: Mapping[str, Any], parts: Parts) -> float:
         cause = f"{body['number']!r} is not a number"[:100]
         raise refusal_of(GraphEngineError("bad_field", field="number", cause=cause))
     return number
+
+
+def _name(value: Any, field: str) -> str:
+    """What a client calls a job or itself."""
+    name = str(value)
+    if len(name) > LONGEST_NAME or "\0" in name:
+        cause = f"a text of at most {LONGEST_NAME} characters without NUL is expected"
+        raise refusal_of(GraphEngineError("bad_field", field=field, cause=cause))
+    return name
 
 
 def _ids(value: Any) -> list[str]:

@@ -161,6 +161,18 @@ def test_cancelled_jobs_do_not_run_and_are_no_history(store: Store) -> None:
     assert store.counts() == {"cancelled": 3}
 
 
+def test_thousands_of_jobs_are_cancelled_and_forgotten_at_once(store: Store) -> None:
+    jobs = Jobs(store)
+    for index in range(1200):
+        jobs.submit(new(str(index)))
+
+    assert jobs.cancel(["7", "none", "7", "3"]) == ("7", "3")
+    assert len(jobs.clear()) == 1198
+    assert store.counts() == {"cancelled": 1200}
+    store.forget([str(index) for index in range(1, 1200)])
+    assert store.counts() == {"cancelled": 1}
+
+
 def test_an_edited_job_keeps_its_place(store: Store) -> None:
     jobs = Jobs(store)
     for name in "ab":
