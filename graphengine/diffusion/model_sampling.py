@@ -119,19 +119,24 @@ class ModelSampling:
 @lru_cache(maxsize=32)
 def model_sampling(sampling: Sampling) -> ModelSampling:
     """The noise levels and parametrisation that ``sampling`` describes."""
-    table, timesteps = _levels(sampling)
-    return ModelSampling(sampling, table, timesteps, table.log())
+    levels, timesteps = _levels(sampling)
+    return ModelSampling(sampling, levels.float(), timesteps, levels.log().float())
 
 
 # --- noise levels ---
 
 
 def _levels(sampling: Sampling) -> tuple[Tensor, _Timesteps]:
+    """The table of levels, in the precision in which their logs are taken, and their numbering.
+
+    A level between two entries lies on the line between their logs. One unit in its last place is
+    enough for another Brownian path, so it matters that SD's logs are those of float64 levels.
+    """
     if sampling.levels == "discrete":
         return _discrete_table(sampling), _DISCRETE
     if sampling.levels == "lcm":
         stride = TRAINING_STEPS // LCM_LEVELS
-        return _discrete_table(sampling)[stride - 1 :: stride].clone(), _LCM
+        return _discrete_table(sampling)[stride - 1 :: stride].float(), _LCM
     if sampling.levels == "flow":
         return _flow_table(sampling.shift), _FLOW
     low, high = _continuous_range(sampling)
@@ -140,12 +145,12 @@ def _levels(sampling: Sampling) -> tuple[Tensor, _Timesteps]:
 
 
 def _discrete_table(sampling: Sampling) -> Tensor:
-    """The 1000 levels of Stable Diffusion's scaled-linear betas: [1000] float32, ascending."""
+    """The 1000 levels of Stable Diffusion's scaled-linear betas: [1000] float64, ascending."""
     betas = torch.linspace(BETA_START**0.5, BETA_END**0.5, TRAINING_STEPS, dtype=torch.float64) ** 2
     alphas = torch.cumprod(1.0 - betas, dim=0)
     if sampling.zero_terminal_snr:
         alphas = _zero_terminal_snr(alphas)
-    return torch.sqrt((1 - alphas) / alphas).float()
+    return torch.sqrt((1 - alphas) / alphas)
 
 
 def _zero_terminal_snr(alphas: Tensor) -> Tensor:

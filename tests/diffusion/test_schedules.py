@@ -38,6 +38,18 @@ def test_every_schedule_at_every_step_count_equals_the_reference(key, levels):
         assert sigmas.dtype == torch.float32
 
 
+def test_levels_between_two_of_the_table_are_the_references_to_the_last_bit():
+    """But where exp rounds in another way: the Brownian path of a sampling hangs on every bit."""
+    rows = [
+        (schedules.schedule_sigmas(name, levels, int(steps)), torch.tensor(expected))
+        for key, levels in (("schedules", SD), ("schedules_zsnr", ZERO_SNR))
+        for name in ("normal", "sgm_uniform")
+        for steps, expected in REFERENCE[key][name].items()
+    ]
+    equal = torch.cat([sigmas == expected for sigmas, expected in rows])
+    assert equal.float().mean() > 0.98
+
+
 @given(
     name=st.sampled_from(sorted(schedules.SCHEDULES)),
     steps=st.integers(1, 120),
