@@ -1,7 +1,8 @@
-"""The networks of upscale models: ESRGAN's RRDBNet and Real-ESRGAN's compact one.
+"""The networks of upscale models, and ESRGAN's RRDBNet and Real-ESRGAN's compact one among them.
 
 Wang et al. 2018 (arXiv:1809.00219); Wang et al. 2021 (arXiv:2107.10833), whose code is BSD-3
-(xinntao/Real-ESRGAN). Every size is read from a file's shapes.
+(xinntao/Real-ESRGAN). Every size is read from a file's shapes. swinir.py and light_upscalers.py
+hold the others.
 """
 
 from __future__ import annotations
@@ -20,7 +21,19 @@ from graphengine.diffusion.architectures import prefix_of
 from graphengine.diffusion.files import TensorFile, open_tensors
 from graphengine.diffusion.keys import KeyTable, Source
 from graphengine.diffusion.layouts import count_while
+from graphengine.diffusion.light_upscalers import (
+    PLK_MARKS,
+    SPAN_MARKS,
+    PlkLayout,
+    RealPlk,
+    Span,
+    SpanLayout,
+    read_plk_layout,
+    read_span_layout,
+)
 from graphengine.diffusion.networks import fill
+from graphengine.diffusion.swinir import MARKS as SWIN_MARKS
+from graphengine.diffusion.swinir import SwinIr, SwinLayout, read_swin_layout
 from graphengine.errors import ModelFileError
 from graphengine.sockets import Weights
 
@@ -62,6 +75,11 @@ RRDB_MARKS = tuple(
     for names in _NAMES
 )
 COMPACT_MARKS = ("body.1.weight",)
+# What files keep beside weights: tables that follow from the sizes, and a convolution that is
+# computed from others.
+_DERIVED = re.compile(
+    r"(relative_position_index|attn_mask|num_batches_tracked|^no_norm|^mean|\.eval_conv\.\w+)$"
+)
 
 
 @dataclass(frozen=True)
@@ -176,7 +194,10 @@ def _padded(x: Tensor, factor: int) -> Tensor:
     return pad(x, (0, right, 0, down), mode=mode) if down or right else x
 
 
-def read_layout(tensors: TensorFile) -> RrdbLayout | CompactLayout:
+UpscalerLayout = RrdbLayout | CompactLayout | SwinLayout | SpanLayout | PlkLayout
+
+
+def read_layout(tensors: TensorFile) -> UpscalerLayout:
     """The layout of the upscale model in ``tensors``, whose keys carry no prefix.
 
     Raises ModelFileError for another architecture, or one of these with other than 3 channels.
@@ -186,6 +207,10 @@ def read_layout(tensors: TensorFile) -> RrdbLayout | CompactLayout:
             return _read_rrdb(tensors, names)
     if COMPACT_MARKS[0] in tensors and len(tensors.shape(COMPACT_MARKS[0])) == 1:
         return _read_compact(tensors)
+    for read in (read_swin_layout, read_span_layout, read_plk_layout):
+        layout = read(tensors)
+        if layout is not None:
+            return layout
     raise _unsupported(tensors)
 
 
@@ -250,28 +275,43 @@ def _unsupported(tensors: TensorFile) -> ModelFileError:
     return ModelFileError("upscaler_unsupported", path=tensors.ref.path, key=min(tensors))
 
 
-def upscaler_table(layout: RrdbLayout | CompactLayout) -> KeyTable:
+def upscaler_table(layout: UpscalerLayout) -> KeyTable:
     """The keys of the network of a layout in a file."""
     sources = layout.sources if isinstance(layout, RrdbLayout) else {}
     return KeyTable({network: Source(file) for network, file in sources.items()})
 
 
-def build_upscaler(layout: RrdbLayout | CompactLayout) -> nn.Module:
+def build_upscaler(layout: UpscalerLayout) -> nn.Module:
     """The network of a layout, without tensors (``meta`` device)."""
     with torch.device("meta"):
-        network = RrdbNet(layout) if isinstance(layout, RrdbLayout) else CompactNet(layout)
+        network = _network(layout)
     return network.eval().requires_grad_(False)
 
 
+def _network(layout: UpscalerLayout) -> nn.Module:
+    match layout:
+        case RrdbLayout():
+            return RrdbNet(layout)
+        case CompactLayout():
+            return CompactNet(layout)
+        case SwinLayout():
+            return SwinIr(layout)
+        case SpanLayout():
+            return Span(layout)
+        case PlkLayout():
+            return RealPlk(layout)
+
+
 def open_upscaler(weights: Weights) -> nn.Module:
-    """An RrdbNet or CompactNet holding the file's own tensors (memory-mapped, stored dtype).
+    """The network of an upscale model holding the file's tensors (memory-mapped, stored dtype).
 
     Raises ModelFileError if a tensor is missing, of another shape, or belongs to no part.
     """
     tensors = open_tensors(weights.file).under(weights.prefix)
     layout = read_layout(tensors)
     network, table = build_upscaler(layout), upscaler_table(layout)
-    unknown = tensors.keys() - {table.source(key).key for key in network.state_dict()}
+    known = {table.source(key).key for key in network.state_dict()}
+    unknown = {key for key in tensors.keys() - known if not _DERIVED.search(key)}
     if unknown:
         details = {"key": min(unknown), "count": len(unknown)}
         raise ModelFileError("model_unexpected_key", path=tensors.ref.path, **details)
@@ -280,4 +320,5 @@ def open_upscaler(weights: Weights) -> nn.Module:
 
 def upscaler_prefix(tensors: TensorFile) -> str | None:
     """Under which prefix an upscale model lies in a file; None if there is none."""
-    return prefix_of(tensors, PREFIXES, (*RRDB_MARKS, *COMPACT_MARKS))
+    marks = (*RRDB_MARKS, *COMPACT_MARKS, *SWIN_MARKS, *SPAN_MARKS, *PLK_MARKS)
+    return prefix_of(tensors, PREFIXES, marks)
