@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from graphengine.diffusion.batches import fit_batch
@@ -53,6 +54,31 @@ def condition_inpainting(
     if noise_mask:
         latent = replace(latent, noise_mask=values)
     return _seeing(positive, seen, values), _seeing(negative, seen, values), latent
+
+
+def condition_editing(
+    store: ModelStore,
+    vae: Vae | None,
+    image: Image,
+    *,
+    positive: Conditioning,
+    negative: Conditioning,
+) -> tuple[Conditioning, Conditioning, Latent]:
+    """Both conditionings with the picture that an editing network changes, and an empty latent.
+
+    Brooks et al. 2023 (InstructPix2Pix, arXiv:2211.09800), section 3.2. Sides are cropped to
+    multiples of 8 about the centre; raises as `vae.encode` does.
+    """
+    pixels = crop_to_multiple(with_channels(image.pixels, 3).movedim(-1, 1), LATENT_SCALE)
+    seen = encode(store, vae, Image(pixels.movedim(1, -1))).samples
+    latent = Latent(torch.zeros_like(seen))
+    return _editing(positive, seen), _editing(negative, seen), latent
+
+
+def _editing(conditioning: Conditioning, picture: Tensor) -> Conditioning:
+    return Conditioning(
+        tuple(replace(condition, concat_latent=picture) for condition in conditioning.conditions)
+    )
 
 
 def _cropped(image: Image, mask: Mask) -> tuple[Tensor, Tensor]:

@@ -27,8 +27,7 @@ ABSENT = frozenset(
         "StableCascade_StageB_Conditioning", "StableCascade_StageC_VAEEncode",
         "StableZero123_Conditioning", "StableZero123_Conditioning_Batched", "TorchCompileModel",
         "TripleCLIPLoader", "VideoLinearCFGGuidance", "VideoTriangleCFGGuidance", "WebcamCapture",
-        "CLIPAttentionMultiply", "InstructPixToPixConditioning", "PerpNeg",
-        "SD_4XUpscale_Conditioning", "UNetCrossAttentionMultiply", "UNetSelfAttentionMultiply",
+        "PerpNeg", "SD_4XUpscale_Conditioning",
     )
 )  # fmt: skip
 # Ours is what the guide teaches (cfg 7), draws a seed of -1, and lists the files that are here.

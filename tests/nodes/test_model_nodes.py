@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from graphengine.api import Clip, Context, Folders, Model, Sampler, Vae
+from graphengine.api import Clip, Conditioning, Context, Folders, Image, Model, Sampler, Vae
 from graphengine.diffusion.deep_shrink import DeepShrink
 from graphengine.diffusion.guidance_variants import (
     CfgNorm,
@@ -21,6 +21,7 @@ from graphengine.diffusion.guidance_variants import (
     TangentialDamping,
 )
 from graphengine.diffusion.self_attention_guidance import SelfAttentionGuidance
+from graphengine.sockets import Condition
 from tests.diffusion import tiny_models as tiny
 
 Call = Callable[..., Any]
@@ -182,3 +183,62 @@ def test_the_growing_lcm_sampler_carries_its_options(call: Call) -> None:
         "lcm_upscale",
         (("scale_ratio", 2.0), ("scale_steps", 3), ("upscale_method", "nearest-exact")),
     )
+
+
+def test_attention_counts_as_much_as_told(
+    call: Call, context: Context, parts: Callable[[int], Any]
+) -> None:
+    loaded = parts(0)
+    store, factors = context.models, {"q": 2.0, "k": 0.5, "v": 3.0, "out": 0.25}
+    before = store.unet(loaded.model).state_dict()
+    for node_id, layer in (
+        ("UNetSelfAttentionMultiply", "attn1"),
+        ("UNetCrossAttentionMultiply", "attn2"),
+    ):
+        changed = store.unet(call(node_id, model=loaded.model, **factors)).state_dict()
+        touched = {key for key in before if not torch.equal(changed[key], before[key])}
+        # Three projections without bias and one with it, in each of nine transformers.
+        assert len(touched) == 9 * 5
+        assert all(f".{layer}." in key for key in touched)
+        block = f"mid_block.attentions.0.transformer_blocks.0.{layer}"
+        for name, factor in zip(
+            ("to_q", "to_k", "to_v", "to_out.0"), (2, 0.5, 3, 0.25), strict=True
+        ):
+            key = f"{block}.{name}.weight"
+            torch.testing.assert_close(changed[key], factor * before[key])
+        bias = f"{block}.to_out.0.bias"
+        torch.testing.assert_close(changed[bias], 0.25 * before[bias])
+    words = call("CLIPAttentionMultiply", clip=loaded.clip, **factors)
+    old, new = (
+        store.text_encoder(clip.encoders[0], clip.patches).state_dict()
+        for clip in (loaded.clip, words)
+    )
+    for name, factor in (("q_proj", 2), ("k_proj", 0.5), ("v_proj", 3), ("out_proj", 0.25)):
+        for part in ("weight", "bias"):
+            key = f"encoder.layers.1.self_attn.{name}.{part}"
+            torch.testing.assert_close(new[key], factor * old[key], rtol=2e-3, atol=1e-4)
+    assert torch.equal(new[TEXT], old[TEXT])
+
+
+def test_an_editing_model_sees_the_picture_and_begins_with_nothing(
+    call: Call, context: Context, parts: Callable[[int], Any]
+) -> None:
+    loaded = parts(0)
+    pixels = Image(torch.rand(1, 70, 64, 3, generator=torch.Generator().manual_seed(1)))
+    yes, no = (Conditioning((Condition(torch.full((1, 77, 64), x)),)) for x in (1.0, 2.0))
+    positive, negative, latent = call(
+        "InstructPixToPixConditioning",
+        positive=yes,
+        negative=no,
+        vae=loaded.vae,
+        pixels=pixels,
+        context=context,
+    )
+    # The rows in the middle: 70 is cropped to 64.
+    cropped = Image(pixels.pixels[:, 3:67])
+    seen = call("VAEEncode", pixels=cropped, vae=loaded.vae, context=context).samples
+    for found, before in ((positive, yes), (negative, no)):
+        (condition,) = found.conditions
+        torch.testing.assert_close(condition.concat_latent, seen)
+        assert condition.embedding is before.conditions[0].embedding
+    assert torch.equal(latent.samples, torch.zeros(1, 4, 8, 8))
