@@ -11,8 +11,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from graphengine.comfy.layouts import Layouts
 from graphengine.engine import Engine, RunResult
 from graphengine.errors import ProblemsFound
+from graphengine.opening import open_file
 from graphengine.settings import Settings
 from graphengine.workflow import load_workflow, parse_api
 from tests.diffusion import tiny_models as tiny
@@ -255,3 +257,16 @@ def test_a_saved_workflow_lacks_nothing_but_model_files_and_pictures(
         known = {("ConditioningCombine", "missing_input")}
         workflow = load_workflow(path)
         assert {(workflow.nodes[p.node_id or ""].type, p.code) for p in others} <= known
+
+
+@pytest.mark.skipif(not SAVED, reason="the saved workflows are not there")
+@pytest.mark.parametrize("path", SAVED, ids=lambda path: path.name)
+def test_a_workflow_of_the_peers_editor_becomes_what_the_peer_makes_of_it(
+    engine: Engine, path: Path
+) -> None:
+    drawn = path.with_name(path.name.replace(".api.", ".ui."))
+    found = open_file(drawn, Layouts(engine.registry)).workflow.nodes
+    wanted = load_workflow(path).nodes
+    assert {id: (node.type, node.inputs) for id, node in found.items()} == {
+        id: (node.type, node.inputs) for id, node in wanted.items()
+    }
