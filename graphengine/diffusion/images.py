@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -97,7 +97,8 @@ def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise InputError("image_not_written", path=str(path), cause=error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only disk refuses also to delete what is not there
+            part.unlink(missing_ok=True)
 
 
 def _check_size(path: Path, size: tuple[int, int]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -162,6 +164,22 @@ def test_a_higher_compression_level_makes_a_smaller_file(tmp_path: Path) -> None
     for level in (0, 4):
         save_png(tmp_path / f"{level}.png", pixels, compress_level=level)
     assert (tmp_path / "4.png").stat().st_size < (tmp_path / "0.png").stat().st_size
+
+
+def test_a_disk_that_may_only_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "open", refuse)
+        disk.setattr(Path, "unlink", refuse)
+        with pytest.raises(InputError) as caught:
+            save_png(tmp_path / "a.png", torch.zeros(8, 8, 3))
+
+    assert caught.value.code == "image_not_written"
+    assert "Read-only" in caught.value.text("ja")
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
