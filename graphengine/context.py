@@ -123,6 +123,10 @@ class Context:
         if self.run.preview_method != "none":
             self.run.emit(NodePreview(self.node_id, make))
 
+    def send(self, make: Callable[[], Any]) -> None:
+        """Send a picture to the client as it is; ``make`` gives a PIL image if it listens."""
+        self.run.emit(NodePreview(self.node_id, make, whole=True))
+
     def tiny_decoder(self, name: str) -> FileRef | None:
         """The decoder's file of a TAESD (``taesd``, ``taesdxl``), for previews.
 

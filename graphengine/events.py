@@ -92,10 +92,14 @@ class NodeProgress:
 
 @dataclass(frozen=True)
 class NodePreview:
-    """A picture of what a node is making; ``make`` is called only if somebody wants to see it."""
+    """A picture of what a node is making; ``make`` is called only if somebody wants to see it.
+
+    ``whole``: it is what was asked for, so that each is sent, as it is.
+    """
 
     node_id: str
     make: Callable[[], Any]
+    whole: bool = False
 
     @cached_property
     def image(self) -> Any:

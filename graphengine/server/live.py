@@ -34,7 +34,7 @@ from graphengine.worker import JobEnded, JobEvent, ProblemsAppeared, top_node
 PREVIEW_SIDE = 512
 PREVIEW_QUALITY = 95
 _PREVIEW_IMAGE, _PREVIEW_WITH_METADATA = 1, 4
-_JPEG = 1
+_JPEG, _PNG = 1, 2
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class NodeState(NamedTuple):
 
 @dataclass(frozen=True)
 class Preview:
-    """A picture of what a node is making; only the latest counts."""
+    """A picture of what a node is making; only the latest counts, unless it is sent ``whole``."""
 
     prompt_id: str
     node_id: str
@@ -110,11 +110,13 @@ class Preview:
     parent_id: str | None
     image: Any
     real_id: str
+    whole: bool = False
 
     @cached_property
     def plain_frame(self) -> bytes:
         """The frame for clients that know no metadata."""
-        return struct.pack(">II", _PREVIEW_IMAGE, _JPEG) + self._jpeg
+        form = _PNG if self.whole else _JPEG
+        return struct.pack(">II", _PREVIEW_IMAGE, form) + self._content
 
     @cached_property
     def frame(self) -> bytes:
@@ -125,18 +127,25 @@ class Preview:
             "display_node_id": self.display_id,
             "parent_node_id": self.parent_id,
             "real_node_id": self.real_id,
-            "image_type": "image/jpeg",
+            "image_type": "image/png" if self.whole else "image/jpeg",
         }
         described = json.dumps(metadata).encode()
-        return struct.pack(">II", _PREVIEW_WITH_METADATA, len(described)) + described + self._jpeg
+        return (
+            struct.pack(">II", _PREVIEW_WITH_METADATA, len(described)) + described + self._content
+        )
 
     @cached_property
-    def _jpeg(self) -> bytes:
+    def _content(self) -> bytes:
+        if self.whole:
+            return self._encoded(self.image, "PNG", compress_level=1)
         image = self.image.convert("RGB")
         if max(image.size) > PREVIEW_SIDE:
             image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+        return self._encoded(image, "JPEG", quality=PREVIEW_QUALITY)
+
+    def _encoded(self, image: Any, form: str, **options: int) -> bytes:
         written = io.BytesIO()
-        image.save(written, "JPEG", quality=PREVIEW_QUALITY)
+        image.save(written, form, **options)
         return written.getvalue()
 
 
@@ -182,7 +191,8 @@ class LiveJob:
             display = self._display(event.node_id)
             parent = self._parents.get(event.node_id)
             real = top_node(event.node_id, self._parents)
-            return [Preview(self.job.id, event.node_id, display, parent, event.image, real)]
+            job, node, image = self.job.id, event.node_id, event.image
+            return [Preview(job, node, display, parent, image, real, event.whole)]
         if isinstance(event, NodeFinished):
             return self._finished(event)
         if isinstance(event, NodeBlocked):

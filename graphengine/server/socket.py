@@ -63,6 +63,9 @@ class Outbox:
             self._put_state(message)
         elif isinstance(message, Frame):
             self._put_text(message.content)
+        elif isinstance(message, Preview) and message.whole:
+            self._line.append(message)
+            self._waiting_bytes += _PREVIEW_BYTES
         elif isinstance(message, Preview):
             self._previews[message.node_id] = message
         else:
@@ -273,6 +276,8 @@ class Hub:
         now = time.monotonic()
         if job.client_id not in self._outboxes:
             return False
+        if preview.whole:
+            return preview.image is not None
         if now - self._last_preview < BATCH_S:
             return False
         self._last_preview = now

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import struct
 from typing import Any
+
+import PIL.Image
 
 from tests.server.client import Client, data_of, kinds, until_done
 from tests.server.conftest import Serve
@@ -133,6 +136,40 @@ def test_previews_come_with_metadata_to_those_who_know_it(serve: Serve) -> None:
             assert (metadata["node_id"], metadata["prompt_id"]) == ("1", prompt_id)
             assert metadata["image_type"] == "image/jpeg"
             assert pictures[0][8 + length :].startswith(b"\xff\xd8")
+
+    serve(scenario)
+
+
+def test_pictures_that_are_sent_over_the_socket_come_whole_and_all_of_them(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        paper = {"width": 700, "height": 8, "batch_size": 5, "color": 0x102030}
+        prompt = {
+            "1": {"class_type": "EmptyImage", "inputs": paper},
+            "ws": {"class_type": "SaveImageWebsocket", "inputs": {"images": ["1", 0]}},
+        }
+        knows, other = await client.socket("knows"), await client.socket("other")
+        flags = {"supports_preview_metadata": True}
+        await knows.send_json({"type": "feature_flags", "data": flags})
+        for socket, name in ((knows, "knows"), (other, "other"), (other, "other")):
+            frames = await until_done(socket, await client.queue(prompt, client_id=name))
+            begun = frames.index(
+                next(f for f in frames if isinstance(f, dict) and f["data"].get("node") == "ws")
+            )
+            sent = [frame for frame in frames[begun:] if isinstance(frame, bytes)]
+            assert len(sent) == 5
+            for frame in sent:
+                event, second = struct.unpack(">II", frame[:8])
+                if name == "knows":
+                    assert event == 4
+                    assert json.loads(frame[8 : 8 + second])["image_type"] == "image/png"
+                    content = frame[8 + second :]
+                else:
+                    assert (event, second) == (1, 2)
+                    content = frame[8:]
+                picture = PIL.Image.open(io.BytesIO(content))
+                assert (picture.format, picture.size) == ("PNG", (700, 8))
+                assert picture.getpixel((0, 0)) == (0x10, 0x20, 0x30)
+        assert not list((client.base / "output").iterdir())
 
     serve(scenario)
 

@@ -40,6 +40,6 @@ def of_node(context: Context, node_id: str | None) -> Context:
     return context if node_id is None else Context(str(node_id), context.title, context.run)
 
 
-def show(context: Context, make: Callable[[], Any]) -> None:
+def show(context: Context, make: Callable[[], Any], *, whole: bool = False) -> None:
     """Show a picture that a plugin made itself, also where previews of sampling are off."""
-    context.run.emit(NodePreview(context.node_id, make))
+    context.run.emit(NodePreview(context.node_id, make, whole))

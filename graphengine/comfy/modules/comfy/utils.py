@@ -38,8 +38,8 @@ class ProgressBar:
         context = of_node(running, self.node_id)
         context.progress(self.current, self.total)
         if preview is not None:
-            image = preview[1] if isinstance(preview, tuple) else preview
-            show(context, lambda: image)
+            form, image, side = preview if isinstance(preview, tuple) else ("JPEG", preview, 512)
+            show(context, lambda: image, whole=form == "PNG" and side is None)
 
     def update(self, value: int) -> None:
         """Say that it is further."""
