@@ -31,6 +31,8 @@ GATHER_S = 0.004
 """Events are gathered so long before they are told."""
 MOST_WAITING_BYTES = 4 * 1024 * 1024
 HEARTBEAT_S = 30.0
+"""A ping so often keeps proxies from cutting quiet connections. None is waited for: scripts that
+wait for other things meanwhile answer no pings, and read on when they come back."""
 LARGEST_MESSAGE_BYTES = 1024 * 1024
 SUBPROTOCOL = "graphengine"
 _TOGETHER = 512
@@ -38,6 +40,7 @@ _MOST_UNSENT_BYTES = 256 * 1024
 _PREVIEW_BYTES = 64 * 1024
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.005, 0.25
 _TEXT, _BINARY = 0x81, 0x82
+_PING = b"\x89\x00"
 
 
 class Outbox:
@@ -110,6 +113,13 @@ class Outbox:
                 return
             self._flush_if_due()
             await self._send_waiting()
+
+    async def ping_now_and_then(self) -> None:
+        """Show whoever stands between that the connection is in use, until it is cancelled."""
+        while self._transport is not None and not self._transport.is_closing():
+            await asyncio.sleep(HEARTBEAT_S)
+            if not self._transport.get_write_buffer_size():
+                self._transport.write(_PING)
 
     async def _send_waiting(self) -> None:
         while self._line or self._previews or self._status is not None:
@@ -229,19 +239,19 @@ class Hub:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """One client's connection, until it ends."""
         client_id = request.query.get("clientId") or uuid.uuid4().hex
-        socket = web.WebSocketResponse(
-            heartbeat=HEARTBEAT_S, max_msg_size=LARGEST_MESSAGE_BYTES, protocols=(SUBPROTOCOL,)
-        )
+        socket = web.WebSocketResponse(max_msg_size=LARGEST_MESSAGE_BYTES, protocols=(SUBPROTOCOL,))
         await socket.prepare(request)
         outbox = Outbox(socket, request.transport)
         self._outboxes[client_id] = outbox
         self._welcome(client_id, outbox)
         sender = asyncio.create_task(outbox.send_all())
         sender.add_done_callback(_forget_error)
+        pinging = asyncio.create_task(outbox.ping_now_and_then())
         try:
             await self._read(socket, outbox, request.app[MAX_UPLOAD_BYTES])
         finally:
             sender.cancel()
+            pinging.cancel()
             if self._outboxes.get(client_id) is outbox:
                 del self._outboxes[client_id]
         return socket

@@ -28,6 +28,86 @@ INPUTS = st.dictionaries(
 )
 NODES = st.fixed_dictionaries({"class_type": NAMES, "inputs": INPUTS}) | JSON
 PROMPTS = st.dictionaries(st.sampled_from("123456"), NODES, max_size=6) | JSON
+IDS = st.integers(0, 5) | st.sampled_from(["1", "a:b", "-10", ""])
+SLOT_NAMES = st.sampled_from(["a", "b", "value", "INT"])
+DRAWN_TYPES = st.sampled_from(["Number", "Add", "Show", "Widgets", "Reroute", "Note", "s"])
+SLOTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["a", "b", "value", "INT"]),
+            "type": st.sampled_from(["INT", "*"]),
+        },
+        optional={
+            "link": st.none() | st.integers(0, 5),
+            "links": st.none() | st.lists(st.integers(0, 5), max_size=3),
+            "widget": st.none() | st.fixed_dictionaries({"name": NAMES}),
+        },
+    )
+    | JSON,
+    max_size=3,
+)
+DRAWN_NODES = st.fixed_dictionaries(
+    {
+        "id": IDS,
+        "type": DRAWN_TYPES,
+    },
+    optional={
+        "mode": st.sampled_from([0, 2, 4, 9]) | JSON,
+        "inputs": SLOTS | JSON,
+        "outputs": SLOTS | JSON,
+        "widgets_values": st.lists(JSON, max_size=4) | JSON,
+        "pos": st.lists(st.floats(-1e9, 1e9), max_size=3) | JSON,
+        "properties": JSON,
+        "flags": JSON,
+    },
+)
+DRAWN_LINKS = st.lists(
+    st.tuples(st.integers(0, 5), IDS, st.integers(-1, 2), IDS, st.integers(-1, 2), NAMES).map(list)
+    | st.fixed_dictionaries({"id": st.integers(0, 5), "origin_id": IDS, "target_id": IDS})
+    | JSON,
+    max_size=5,
+)
+GRAPHS = {"nodes": st.lists(DRAWN_NODES | JSON, max_size=5), "links": DRAWN_LINKS}
+SUBGRAPHS = st.fixed_dictionaries(
+    {**GRAPHS, "id": st.just("s"), "name": st.just("S")},
+    optional={"inputs": SLOTS, "outputs": SLOTS, "inputNode": JSON, "outputNode": JSON},
+)
+DRAWINGS = st.fixed_dictionaries(
+    {**GRAPHS, "version": st.sampled_from([0.4, 1]) | JSON},
+    optional={
+        "extra": JSON,
+        "groups": st.lists(JSON, max_size=2) | JSON,
+        "definitions": st.fixed_dictionaries({"subgraphs": st.lists(SUBGRAPHS | JSON, max_size=2)})
+        | JSON,
+        "graphengine": JSON,
+    },
+)
+NATIVE_NODES = st.fixed_dictionaries(
+    {"id": IDS, "type": DRAWN_TYPES},
+    optional={
+        "values": INPUTS | JSON,
+        "inputs": SLOTS,
+        "outputs": SLOTS,
+        "mode": JSON,
+        "extra": JSON,
+    },
+)
+ENDS = st.tuples(IDS, st.integers(-1, 2)).map(list) | JSON
+NATIVE_LINKS = st.fixed_dictionaries({"id": st.integers(0, 5), "from": ENDS, "to": ENDS})
+NATIVE_DRAWINGS = st.fixed_dictionaries(
+    {"format": st.just("graphengine workflow"), "version": st.just(1) | JSON},
+    optional={
+        "nodes": st.lists(NATIVE_NODES | JSON, max_size=5),
+        "links": st.lists(NATIVE_LINKS | JSON, max_size=5),
+        "subgraphs": JSON,
+        "panel": JSON,
+        "models": JSON,
+    },
+)
+DRAWING_ROUTES = st.sampled_from(
+    [("/prompt", True), ("/api/v1/validate", True), ("/api/v1/open?name=x.json", False)]
+)
+"""Where a drawing goes, and whether in the field ``prompt``."""
 FIELDS = st.dictionaries(
     st.sampled_from(["prompt_id", "number", "front", "client_id", "extra_data", "targets"]),
     JSON,
@@ -84,6 +164,27 @@ def test_no_body_makes_the_server_fail(serve: Serve) -> None:
                 client.response(method, path, data=data), loop
             ).result(30)
             assert answer.status < 500, (method, path, body)
+
+        sent()
+
+    async def scenario(client: Client) -> None:
+        await asyncio.to_thread(scenario_of, client, asyncio.get_running_loop())
+
+    serve(scenario)
+
+
+def test_nothing_that_an_editor_might_save_makes_the_server_fail(serve: Serve) -> None:
+    def scenario_of(client: Client, loop: asyncio.AbstractEventLoop) -> None:
+        @RUNS
+        @given(DRAWING_ROUTES, DRAWINGS | NATIVE_DRAWINGS)
+        def sent(route: tuple[str, bool], drawing: Any) -> None:
+            path, wrapped = route
+            body = {"prompt": drawing} if wrapped else drawing
+            data = io.BytesIO(json.dumps(body).encode(errors="replace"))
+            answer = asyncio.run_coroutine_threadsafe(
+                client.response("POST", path, data=data), loop
+            ).result(30)
+            assert answer.status < 500, (path, drawing)
 
         sent()
 

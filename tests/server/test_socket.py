@@ -9,6 +9,8 @@ import struct
 from typing import Any
 
 import PIL.Image
+import pytest
+from aiohttp import WSMsgType
 
 from tests.server.client import Client, data_of, kinds, until_done
 from tests.server.conftest import Serve
@@ -170,6 +172,28 @@ def test_pictures_that_are_sent_over_the_socket_come_whole_and_all_of_them(serve
                 assert (picture.format, picture.size) == ("PNG", (700, 8))
                 assert picture.getpixel((0, 0)) == (0x10, 0x20, 0x30)
         assert not list((client.base / "output").iterdir())
+
+    serve(scenario)
+
+
+def test_a_client_that_answers_no_pings_is_pinged_and_stays(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphengine.server.socket.HEARTBEAT_S", 0.05)
+
+    async def scenario(client: Client) -> None:
+        socket = await client.socket("me", autoping=False)
+        await socket.receive_json()
+        pings = [await socket.receive(timeout=5) for _ in range(5)]
+        assert {message.type for message in pings} == {WSMsgType.PING}
+
+        prompt_id = await client.queue(SHOW)
+        kinds_told = []
+        while "execution_success" not in kinds_told:
+            message = await socket.receive(timeout=5)
+            if message.type is WSMsgType.TEXT:
+                kinds_told.append(json.loads(message.data)["type"])
+        assert prompt_id in await client.get("/history")
 
     serve(scenario)
 
