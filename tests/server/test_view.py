@@ -64,6 +64,8 @@ def test_a_file_is_shown_with_its_name_and_in_parts(serve: Serve) -> None:
     [
         ("preview=webp;50", "WEBP", "RGBA"),
         ("preview=jpeg;80&channel=rgb", "JPEG", "RGB"),
+        ("preview=jpeg;80", "JPEG", "RGB"),
+        ("preview=jpeg;80&channel=rgba", "WEBP", "RGBA"),
         ("preview=nonsense", "WEBP", "RGBA"),
         ("preview=webp;nonsense", "WEBP", "RGBA"),
         ("channel=rgb", "PNG", "RGB"),
@@ -81,6 +83,26 @@ def test_previews_and_channels(serve: Serve, query: str, form: str, mode: str) -
         assert answer.content_type == f"image/{form.lower()}"
         if query == "channel=a":
             assert picture.getpixel((0, 0)) == (0, 0, 0, 99)
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/none.png", "public, max-age=3600"),
+        ("/none.css", "no-cache"),
+        ("/none", None),
+        ("/view?filename=none.png", None),
+    ],
+)
+def test_browsers_keep_what_paths_name_as_pictures_as_comfyui_says(
+    serve: Serve, path: str, kept: str | None
+) -> None:
+    async def scenario(client: Client) -> None:
+        answer = await client.response("GET", path)
+
+        assert (answer.status, answer.headers.get("Cache-Control")) == (404, kept)
 
     serve(scenario)
 
