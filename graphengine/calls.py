@@ -110,7 +110,7 @@ def with_lazy(node: GraphNode, arguments: Arguments) -> Arguments:
                 lazies[entry.name] = Lazy(entry.name, arguments[entry.name])
             elif entry.name in node.links:
                 lazies[entry.name] = Lazy(entry.name)
-            else:
+            elif node.spec.hosted is None:
                 lazies[entry.name] = Lazy(entry.name, None if entry.required else entry.default)
     return {**arguments, **lazies}
 

@@ -35,10 +35,21 @@ class CancelFlag:
     def __init__(self, parent: CancelFlag | None = None) -> None:
         self._event = threading.Event()
         self._parent = parent
+        self._then: list[Callable[[], None]] = []
 
     def set(self) -> None:
         """Ask the run to stop."""
         self._event.set()
+        for call in self._then:
+            call()
+
+    def when_set(self, call: Callable[[], None]) -> None:
+        """Call this once somebody asks, in their thread; at once if somebody has."""
+        self._then.append(call)
+        if self._parent is not None:
+            self._parent.when_set(call)
+        if self._event.is_set():
+            call()
 
     def is_set(self) -> bool:
         """Whether somebody asked."""

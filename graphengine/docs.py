@@ -16,8 +16,8 @@ from graphengine.folders import Folders
 from graphengine.nearest import listed, nearest
 from graphengine.parameters import Bool, Choice, Float, Int, ModelFile, Seed, Widget
 from graphengine.plugins.plugin import LoadFailure
-from graphengine.registry import BUILTIN_PACKAGE, Registry, builtin_folder
-from graphengine.spec import InputSpec, NodeSpec, OutputSpec
+from graphengine.registry import Registry, builtin_folder
+from graphengine.spec import BUILTIN_PACKAGE, InputSpec, NodeSpec, OutputSpec
 
 REFERENCE = "README.md"
 LONGEST_LIST = 12

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from graphengine.cache import Cache
-from graphengine.comfy.pack_paths import pack_paths
+from graphengine.comfy.pack_paths import PackFolders
 from graphengine.context import CancelFlag, Surroundings
 from graphengine.dynamic_prompts import expand_prompts
 from graphengine.errors import GraphEngineError
@@ -105,6 +105,7 @@ class Engine:
     embed_metadata: bool = True
     preview_method: PreviewMethod = "auto"
     plugin_folders: PluginFolders = field(default_factory=PluginFolders)
+    pack_folders: PackFolders = field(default_factory=PackFolders)
     host: Host | None = None
     _models: ModelStore | None = None
     _asked_to_free: set[str] = field(default_factory=set)
@@ -122,9 +123,9 @@ class Engine:
 
             return ModelStore(settings.device)
 
-        folders = settings.folders()
+        folders, packs = settings.folders(), settings.pack_folders()
         registry = load_registry(settings.plugin_folders())
-        host = _open_host(settings, folders)
+        host = _open_host(packs, folders, registry)
         if host is not None:
             host.add_to(registry)
         return cls(
@@ -135,10 +136,14 @@ class Engine:
             embed_metadata=not settings.disable_metadata,
             preview_method=settings.preview_method,
             plugin_folders=settings.plugin_folders(),
+            pack_folders=packs,
             host=host,
         )
 
     def __post_init__(self) -> None:
+        self._connect_host()
+
+    def _connect_host(self) -> None:
         if self.host is not None:
             self.host.folders = self.folders
             self.host.get_models = lambda: self.models
@@ -149,6 +154,13 @@ class Engine:
         Raises GraphEngineError if it cannot be said which plugins are enabled.
         """
         registry = load_registry(self.plugin_folders, before=self.registry)
+        if self.host is None:
+            self.host = _open_host(self.pack_folders, self.folders, registry)
+            self._connect_host()
+        else:
+            from graphengine.comfy.host.packs import load_packs
+
+            load_packs(self.host, self.pack_folders.states())
         if self.host is not None:
             self.host.add_to(registry)
         self.registry = registry
@@ -284,14 +296,14 @@ class Engine:
         return {node_id: _reason(node_id, outcome, self._traces) for node_id in graph.nodes}
 
 
-def _open_host(settings: Settings, folders: Folders) -> Host | None:
+def _open_host(packs: PackFolders, folders: Folders, registry: Registry) -> Host | None:
     """The plugins in ``custom_nodes`` folders; None if there are none, and nothing is imported."""
-    paths = pack_paths(settings.custom_nodes(), settings.allowed_custom_nodes)
-    if not paths:
+    states = packs.states()
+    if not states:
         return None
     from graphengine.comfy.host.packs import open_host
 
-    return open_host(folders, paths, device=settings.device)
+    return open_host(folders, states, device=packs.device, registry=registry)
 
 
 def _reason(node_id: str, outcome: Outcome, before: Mapping[str, Trace]) -> Reason:

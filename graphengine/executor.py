@@ -41,6 +41,7 @@ from graphengine.plan import Plan, needed_later
 from graphengine.registry import Registry
 from graphengine.results import Block, Items, NeedsInputs
 from graphengine.schedule import Schedule, State
+from graphengine.stopping import Bodies
 from graphengine.trace import Trace
 from graphengine.unchanged import InputChanged
 from graphengine.work import BodyExited, Calls, Work
@@ -101,6 +102,7 @@ class Run:
         self._told_behind = False
         self._told_blocks: dict[int, Block] = {}
         self._background: Background[Calls] = Background()
+        self._bodies = Bodies()
 
     def execute(self) -> Outcome:
         """Run everything that the targets need; never raises for what a node does.
@@ -111,6 +113,7 @@ class Run:
         error: GraphEngineError | None = None
         status: Status = "done"
         try:
+            self._run.cancel.when_set(self._bodies.stop)
             self._emit(RunStarted(self._plan.order))
             self._keys.compute_all(self._plan.order, self._stop)
             self._look_at(self._plan.targets)
@@ -122,6 +125,7 @@ class Run:
         finally:
             self._stop.set()
             self._background.close()
+            self._bodies.close()
         if status != "cancelled":
             self._cache.end_run(self._keys.all_known())
         seconds = time.perf_counter() - started
@@ -289,7 +293,7 @@ class Run:
             state.started = time.perf_counter()
             self._ran.add(node_id)
             self._emit(NodeStarted(node_id, node.parent, node.display))
-        work = Work(node, inputs, self._context(node), self._check_cancelled)
+        work = Work(node, inputs, self._context(node), self._check_cancelled, self._bodies)
         if node.spec.is_async:
             self._background.start_coroutine(node_id, work.call_async)
         elif node.spec.concurrent:

@@ -71,7 +71,7 @@ def expand(
                 )
             pieces[piece.id] = piece
         outputs.append(tuple(_renamed(value, rename) for value in _outputs_of(call)))
-    nodes = _built(node, pieces, build_piece)
+    nodes = _built(node, pieces, existing, build_piece)
     for each in outputs:
         _check_outputs(node, each, nodes, existing)
     linked = [value.node for each in outputs for value in each if isinstance(value, Link)]
@@ -161,20 +161,25 @@ def _renamed(value: Any, rename: Mapping[str, str]) -> Any:
 
 
 def _built(
-    node: GraphNode, pieces: Mapping[str, WorkflowNode], build_piece: BuildPiece
+    node: GraphNode,
+    pieces: Mapping[str, WorkflowNode],
+    existing: Mapping[str, GraphNode],
+    build_piece: BuildPiece,
 ) -> dict[str, GraphNode]:
     try:
         graph = build_piece(Workflow(pieces))
     except ProblemsFound as found:
         raise _problems(node, found) from found
     parent = node.parent or node.id
-    shown = node.display or node.id
+
+    def shown(node_id: str) -> str:
+        """The node in whose place a new one is shown: where that is shown itself."""
+        wanted = str(pieces[node_id].extra.get("override_display_id") or node.id)
+        there = existing.get(wanted)
+        return wanted if there is None or there.display is None else there.display
+
     return {
-        node_id: replace(
-            piece,
-            parent=parent,
-            display=pieces[node_id].extra.get("override_display_id") or shown,
-        )
+        node_id: replace(piece, parent=parent, display=shown(node_id))
         for node_id, piece in graph.nodes.items()
     }
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from graphengine.events import Event
+from graphengine.stopping import Stopped
 
 
 class Listener:
@@ -28,6 +29,8 @@ class Listener:
                 return
             try:
                 self._on_event(event)
+            except Stopped:  # that was meant for the body that told of the event
+                raise
             except BaseException as error:
                 self._error = error
                 raise

@@ -13,10 +13,8 @@ from graphengine.plugins.importing import import_file, namespace
 from graphengine.plugins.loading import failure_of, file_digest, load_plugins, marked_functions
 from graphengine.plugins.plugin import LoadFailure, Plugin
 from graphengine.plugins.source import PluginFolders
-from graphengine.spec import NodeSpec, Origin
+from graphengine.spec import BUILTIN_PACKAGE, NodeSpec, Origin
 from graphengine.texts import FileTexts
-
-BUILTIN_PACKAGE = "graphengine_nodes"
 
 
 class Registry:
@@ -156,8 +154,4 @@ def load_registry(
 
 
 def _builtins(registry: Registry) -> Iterable[NodeSpec]:
-    return (
-        spec
-        for spec in registry.specs()
-        if spec.origin.package.partition(".")[0] == BUILTIN_PACKAGE
-    )
+    return (spec for spec in registry.specs() if spec.is_builtin)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
+from graphengine.comfy.pack_paths import PackFolders
 from graphengine.errors import GraphEngineError
 from graphengine.events import PreviewMethod
 from graphengine.folders import MODEL_KINDS, Folders, model_folders
@@ -148,6 +149,13 @@ class Settings(BaseModel):
             last_run_only=self.cache_classic or self.cache_entries == 0,
             disk=self.disk_cache(),
         )
+
+    def pack_folders(self) -> PackFolders:
+        """Where plugins written for ComfyUI lie, and which of them are wanted.
+
+        Raises `graphengine.model_paths.ModelPathsError`.
+        """
+        return PackFolders(self.custom_nodes(), self.allowed_custom_nodes, self.device)
 
     def disk_cache(self) -> DiskCache | None:
         """Where results of slow nodes are kept on disk; None if that is off."""

@@ -26,6 +26,8 @@ class _Required:
         return "REQUIRED"
 
 
+BUILTIN_PACKAGE = "graphengine_nodes"
+"""The package of the nodes that come with the engine."""
 REQUIRED = _Required()
 """The default of an input that has none."""
 
@@ -93,7 +95,8 @@ class Hosted:
     ``refresh``: the node as it describes itself now. ``check``: what it says of its literal values
     and of the types of its links. ``ask``: called with the inputs, gives the names of the lazy
     ones that it wants next. ``info``: itself as /object_info tells it; None if it cannot say.
-    ``bridge``: lets nodes of ours take what it gives.
+    ``bridge``: lets nodes of ours take what it gives. ``declared``: an input that it lists nowhere
+    but takes by that name.
     """
 
     refresh: Callable[[], NodeSpec]
@@ -101,6 +104,7 @@ class Hosted:
     info: Callable[[], Mapping[str, Any] | None]
     bridge: Bridge
     ask: Callable[..., Any] | None = None
+    declared: Callable[[str], InputSpec | None] = {}.get
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,11 @@ class NodeSpec:
     def now(self) -> NodeSpec:
         """The node as it describes itself now."""
         return self if self.hosted is None else self.hosted.refresh()
+
+    @cached_property
+    def is_builtin(self) -> bool:
+        """Whether it came with the engine."""
+        return self.origin.package.startswith(f"{BUILTIN_PACKAGE}.")
 
     @cached_property
     def input(self) -> Mapping[str, InputSpec]:

@@ -83,16 +83,9 @@ class Validation:
                 self._absent(node, wanted, checked.values)
                 continue
             found += 1
-            value = given[wanted.name]
-            if type(value) is Link:
-                self._check_link(node, wanted, value)
-                checked.links[wanted.name] = (value,) if wanted.many else value
-            elif value is None or type(value) is tuple:
-                self._unusual(node, wanted, value, checked)
-            else:
-                self._literal(node, wanted, unwrapped(value), checked.values)
+            self._given(node, wanted, given[wanted.name], checked)
         if found != len(given):
-            self._undeclared(node, spec, checked.links)
+            self._undeclared(node, spec, checked)
         if spec.hosted is not None and not self._allow_objects:
             self._ask_node(node, spec.hosted, checked)
         return checked
@@ -103,6 +96,15 @@ class Validation:
         return node.title or (spec.title if spec is not None else "") or node.type
 
     # --- inputs ---
+
+    def _given(self, node: WorkflowNode, wanted: InputSpec, value: Any, checked: Checked) -> None:
+        if type(value) is Link:
+            self._check_link(node, wanted, value)
+            checked.links[wanted.name] = (value,) if wanted.many else value
+        elif value is None or type(value) is tuple:
+            self._unusual(node, wanted, value, checked)
+        else:
+            self._literal(node, wanted, unwrapped(value), checked.values)
 
     def _absent(self, node: WorkflowNode, wanted: InputSpec, values: dict[str, Any]) -> None:
         if wanted.default is REQUIRED:
@@ -193,14 +195,15 @@ class Validation:
             **details,
         )
 
-    def _undeclared(
-        self, node: WorkflowNode, spec: NodeSpec, links: dict[str, Link | tuple[Link, ...]]
-    ) -> None:
+    def _undeclared(self, node: WorkflowNode, spec: NodeSpec, checked: Checked) -> None:
         for name, value in node.inputs.items():
             if name in spec.input:
                 continue
-            if spec.open_inputs and links_of(value):
-                links[name] = value
+            wanted = None if spec.hosted is None else spec.hosted.declared(name)
+            if wanted is not None:
+                self._given(node, wanted, value, checked)
+            elif spec.open_inputs and links_of(value):
+                checked.links[name] = value
                 for link in links_of(value):
                     self._check_link(node, InputSpec(name, ANY), link)
             else:

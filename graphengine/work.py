@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graphengine import calls
 from graphengine.calls import Arguments, Called
@@ -14,6 +14,8 @@ from graphengine.context import Context
 from graphengine.graph import GraphNode
 from graphengine.printing import Printed
 from graphengine.results import NeedsInputs
+from graphengine.steps import InSteps, Step
+from graphengine.stopping import Bodies
 from graphengine.unchanged import Counted, check_unchanged, count_writes
 
 
@@ -39,13 +41,14 @@ class BodyExited(Exception):
 class Work(NamedTuple):
     """A node with the values of its inputs, none of which blocks all of its calls.
 
-    ``check_cancelled`` is asked before each call.
+    ``check_cancelled`` is asked before each call. ``bodies``: what can stop a plugin's body.
     """
 
     node: GraphNode
     inputs: Arguments
     context: Context | None
     check_cancelled: Callable[[], None]
+    bodies: Bodies
 
     def call(self) -> Calls:
         """Make all calls, one after the other."""
@@ -64,7 +67,11 @@ class Work(NamedTuple):
 
     def _call(self, arguments: Arguments) -> Called:
         counted = self._counted(arguments)
-        result = self.node.spec.function(**arguments)
+        function = self.node.spec.function
+        if self.node.spec.is_builtin:
+            result = function(**arguments)
+        else:
+            result = self.bodies.call(function, arguments)
         check_unchanged(counted, self.node.id, self.node.title)
         return calls.read_result(self.node, result)
 
@@ -82,11 +89,15 @@ class Work(NamedTuple):
             return calls.blocked_call(self.node, block)
         counted = self._counted(arguments)
         try:
-            result = await self.node.spec.function(**arguments)
+            result = await InSteps(self.node.spec.function(**arguments), self._step)
         except (SystemExit, KeyboardInterrupt) as error:
             raise BodyExited(error) from error
         check_unchanged(counted, self.node.id, self.node.title)
         return calls.read_result(self.node, result)
+
+    def _step(self, step: Step) -> Any:
+        """One step of a coroutine. That it ends is told by a StopIteration, as everywhere."""
+        return self.bodies.call(step, {})
 
     def _counted(self, arguments: Arguments) -> tuple[Counted, ...]:
         """What must not be written to; nodes that were written for ComfyUI may."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from graphengine.crash import RunningNodes
 from graphengine.engine import Engine, RunResult
 from graphengine.errors import LANGUAGES, GraphEngineError, NodeFailed, ProblemsFound
 from graphengine.events import Event, NodeError, NodeFinished, NodesCached, NodeStarted
@@ -89,6 +90,7 @@ class Worker:
     """Runs what the queue hands out; ``listen`` hears every event, in the worker's thread.
 
     ``device``: where to compute, None = where the engine does; ``name``: what that is called.
+    ``running``: where it notes which node it runs, in its ``slot``.
     """
 
     def __init__(
@@ -100,6 +102,8 @@ class Worker:
         checked: CheckedGraphs | None = None,
         device: str | None = None,
         name: str = "auto",
+        running: RunningNodes | None = None,
+        slot: int = 0,
     ) -> None:
         self._jobs = jobs
         self._engine = engine
@@ -107,6 +111,8 @@ class Worker:
         self._checked = checked or CheckedGraphs()
         self._device = device
         self._name = name
+        self._running = running
+        self._slot = slot
         self._thread = threading.Thread(target=self._loop, name="graphengine-worker", daemon=True)
 
     def start(self) -> None:
@@ -167,9 +173,13 @@ class Worker:
 
         def on_event(event: Event) -> None:
             record.note(event)
+            if self._running is not None and isinstance(event, NodeStarted):
+                self._running.note(self._slot, job.id, top_node(event.node_id, record.parents))
             self._listen(job, event)
 
         state, result = self._state_and_result(running, record, on_event)
+        if self._running is not None:
+            self._running.clear(self._slot)
         if state == "cancelled" and self._jobs.closed:
             return
         state, result = self._end(job, state, dataclasses.replace(result, device=self._name))

@@ -12,9 +12,9 @@ from typer.main import get_command
 from graphengine import cli, docs, events, reporting
 from graphengine.engine import Engine
 from graphengine.errors import ProblemsFound
-from graphengine.registry import BUILTIN_PACKAGE, Registry, builtin_folder
+from graphengine.registry import Registry, builtin_folder
 from graphengine.settings import STARTER_FOLDER, Settings
-from graphengine.spec import NodeSpec
+from graphengine.spec import BUILTIN_PACKAGE, NodeSpec
 from graphengine.workflow import load_workflow
 
 ROOT = Path(__file__).parent.parent

@@ -18,8 +18,8 @@ from graphengine.parameters import (
     Text,
     Widget,
 )
-from graphengine.registry import BUILTIN_PACKAGE, Registry
-from graphengine.spec import InputSpec, NodeSpec
+from graphengine.registry import Registry
+from graphengine.spec import BUILTIN_PACKAGE, InputSpec, NodeSpec
 
 logger = logging.getLogger(__name__)
 

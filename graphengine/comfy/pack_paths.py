@@ -1,15 +1,51 @@
-"""Which plugins lie in ``custom_nodes`` folders."""
+"""Which plugins lie in ``custom_nodes`` folders, and whether their code has changed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from graphengine.plugins.source import code_files, time_and_size
 
-def pack_paths(folders: Iterable[Path], allowed: Collection[str] | None = None) -> list[Path]:
-    """The plugins in some folders; ``allowed``: the names of those that are wanted."""
-    found = (path for folder in folders for path in _entries(folder))
-    return [path for path in found if _is_pack(path) and (allowed is None or path.name in allowed)]
+_CODE = (".py", ".so", ".pyd", ".toml")
+PackState = frozenset[tuple[str, int, int]]
+"""Path, time and size of every code file of a plugin."""
+
+
+@dataclass(frozen=True)
+class PackFolders:
+    """Where plugins written for ComfyUI lie. ``allowed``: which are wanted, None = all.
+
+    ``device``: where they are told to compute.
+    """
+
+    folders: tuple[Path, ...] = ()
+    allowed: tuple[str, ...] | None = None
+    device: str = "auto"
+
+    def paths(self) -> list[Path]:
+        """The plugins: files, and folders that are packages."""
+        found = (path for folder in self.folders for path in _entries(folder))
+        return [path for path in found if _is_pack(path) and self._is_wanted(path)]
+
+    def _is_wanted(self, path: Path) -> bool:
+        return self.allowed is None or path.name in self.allowed
+
+    def states(self) -> dict[Path, PackState]:
+        """The plugins with what differs once one of their code files was written."""
+        return {path: state_of(path) for path in self.paths()}
+
+
+def state_of(path: Path) -> PackState:
+    """What differs once one of a plugin's code files was written, added or removed."""
+    return frozenset(time_and_size(file) for file in pack_files(path))
+
+
+def pack_files(path: Path) -> Iterator[Path]:
+    """A plugin's code files."""
+    files: Iterable[Path] = code_files(path) if path.is_dir() else (path,)
+    return (file for file in files if file.suffix in _CODE)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -122,13 +122,14 @@ def state_of_files(folders: PluginFolders) -> frozenset[tuple[str, int, int]]:
     for folder in folders.all:
         for path in _entries(folder):
             files = code_files(path) if path.is_dir() else (path,) if path.suffix in CODE else ()
-            found.update(_time_and_size(file) for file in files)
+            found.update(time_and_size(file) for file in files)
     if folders.decisions is not None:
-        found.add(_time_and_size(folders.decisions))
+        found.add(time_and_size(folders.decisions))
     return frozenset(found)
 
 
-def _time_and_size(file: Path) -> tuple[str, int, int]:
+def time_and_size(file: Path) -> tuple[str, int, int]:
+    """A file's path, when it was written, and its size; zeros if it is not there."""
     try:
         state = file.stat()
     except OSError:

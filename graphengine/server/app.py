@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from aiohttp import web
 from filelock import FileLock, Timeout
 
 from graphengine.comfy.node_info import object_info
+from graphengine.crash import RunningNodes, settle_crash
 from graphengine.engine import Engine
 from graphengine.errors import GraphEngineError
 from graphengine.jobs import Jobs
@@ -42,6 +44,7 @@ from graphengine.server.v1_nodes import nodes_answer
 from graphengine.store import Store
 from graphengine.worker import CheckedGraphs, Worker
 
+logger = logging.getLogger(__name__)
 STOP_TIMEOUT_S = 10.0
 LOCK = web.AppKey("lock", FileLock)
 TWICE = (
@@ -86,9 +89,7 @@ def make_app(settings: ServerSettings) -> web.Application:
     ):
         app.add_routes(routes)
     app.cleanup_ctx.append(logs.keeping_logs)
-    host = app[PARTS].engine.host
-    if host is not None:
-        packs.attach(app, host)
+    packs.attach(app)
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_close_sockets)
     return app
@@ -114,14 +115,26 @@ def make_parts(settings: ServerSettings) -> Parts:
     if settings.devices:
         settings = settings.model_copy(update={"device": settings.devices[0]})
     engine = make_engine(settings)
-    store = _store(settings)
+    store, folder = _store(settings), settings.folders().user
+    for job in settle_crash(store, folder):
+        logger.error("job %s ended the server; it is not run again", job.id)
     jobs = Jobs(store, on_restart=settings.on_restart)
     hub = Hub(jobs)
     jobs.on_change = hub.queue_changed
     checked = CheckedGraphs()
+    running = RunningNodes(folder)
     workers = tuple(
-        Worker(jobs, engine, hub.tell, checked=checked, device=device, name=name)
-        for device, name in _devices(settings)
+        Worker(
+            jobs,
+            engine,
+            hub.tell,
+            checked=checked,
+            device=device,
+            name=name,
+            running=running,
+            slot=slot,
+        )
+        for slot, (device, name) in enumerate(_devices(settings))
     )
     return Parts(
         settings,
@@ -165,7 +178,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     parts.hub.attach()
     for worker in parts.workers:
         worker.start()
-    watching = asyncio.create_task(parts.plugins.watch())
+    watching = asyncio.create_task(parts.plugins.watch(lambda: packs.connect(app)))
     yield
     watching.cancel()
     parts.jobs.close()

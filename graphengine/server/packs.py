@@ -8,15 +8,18 @@ import logging
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 from urllib.parse import quote
 
 from aiohttp import web
+from aiohttp.web_urldispatcher import AbstractResource
 
+from graphengine.comfy.host.added import Added
 from graphengine.comfy.host.host import Host, Pack
 from graphengine.comfy.host.packs import MODULES, pack_module
 from graphengine.comfy.host.running import running_context, show
 from graphengine.docs import failure_json
+from graphengine.engine import Engine
 from graphengine.folders import inside
 from graphengine.plugins.plugin import LoadFailure
 from graphengine.registry import Registry
@@ -29,18 +32,81 @@ _EXAMPLES = ("example_workflows", "example", "examples", "workflow", "workflows"
 _UNENCODED_PREVIEW = 2
 
 
-def attach(app: web.Application, host: Host) -> None:
-    """Add the routes of all packs, as they are and below /api, and let packs reach clients."""
-    parts = app[PARTS]
-    host.send = lambda event, data, client_id: _send(parts, event, data, client_id)
+class PackRoutes(AbstractResource):
+    """The routes of all packs, as they are and below /api; made anew when packs are.
+
+    It lies at the root of the server's own routes, which are asked first.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+        self._made_for: tuple[Pack, ...] = ()
+        self._routers: list[web.UrlDispatcher] = []
+
+    async def resolve(
+        self, request: web.Request
+    ) -> tuple[web.UrlMappingMatchInfo | None, set[str]]:
+        """The first pack's route that answers a request."""
+        host = self._engine.host
+        if host is None:
+            return None, set()
+        if self._made_for is not host.packs:
+            self._routers = [each for pack in host.packs for each in _routers(pack.added)]
+            self._made_for = host.packs
+        for router in self._routers:
+            found = await router.resolve(request)
+            if found.http_exception is None:
+                return found, set()
+        return None, set()
+
+    @property
+    def canonical(self) -> str:
+        """Where it lies: what begins with this."""
+        return "/"
+
+    def url_for(self, **kwargs: str) -> Never:
+        """Packs' routes have no names here."""
+        raise NotImplementedError
+
+    def add_prefix(self, prefix: str) -> Never:
+        """It belongs at the root."""
+        raise NotImplementedError
+
+    def raw_match(self, path: str) -> bool:
+        """No route is added to it from outside."""
+        del path
+        return False
+
+    def get_info(self) -> Any:
+        """What the application's table of routes says of it."""
+        return {"path": self.canonical}
+
+    def __iter__(self) -> Iterator[web.AbstractRoute]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def attach(app: web.Application) -> None:
+    """Answer with the routes and scripts of packs, whenever they come, and let them be heard."""
     app.router.add_get("/extensions/{name}/{path:.+}", _script)
-    if host.server is None:
+    app.router.register_resource(PackRoutes(app[PARTS].engine))
+    app.on_startup.append(connect)
+
+
+async def connect(app: web.Application) -> None:
+    """Let packs reach clients, the queue and the event loop."""
+    parts = app[PARTS]
+    host = parts.engine.host
+    if host is None:
         return
-    host.server.app = app
-    host.server.jobs = parts.jobs
-    app.on_startup.append(lambda _: _note_loop(host))
-    for route in host.server.routes:
-        _add(app, route)
+    host.send = lambda event, data, client_id: _send(parts, event, data, client_id)
+    if host.server is not None:
+        host.server.served = app
+        host.server.jobs = parts.jobs
+        host.server.loop = asyncio.get_running_loop()
 
 
 def listed(host: Host, registry: Registry) -> list[dict[str, Any]]:
@@ -52,7 +118,7 @@ def listed(host: Host, registry: Registry) -> list[dict[str, Any]]:
     nodes: dict[str, list[str]] = {}
     for spec in registry.specs():
         nodes.setdefault(spec.origin.package, []).append(spec.id)
-    loaded = {pack_module(pack.path): pack for pack in host.packs}
+    loaded = {pack_module(pack.path): pack for pack in host.loaded}
     return [
         {
             "name": module.removeprefix(MODULES),
@@ -67,7 +133,7 @@ def listed(host: Host, registry: Registry) -> list[dict[str, Any]]:
 
 def scripts(host: Host) -> list[str]:
     """The addresses of all scripts for the editor."""
-    return [address for pack in host.packs for address in _scripts(pack)]
+    return [address for pack in host.loaded for address in _scripts(pack)]
 
 
 def _scripts(pack: Pack) -> list[str]:
@@ -80,38 +146,45 @@ def _scripts(pack: Pack) -> list[str]:
 
 def examples(host: Host) -> dict[str, list[str]]:
     """The names of example workflows by pack."""
-    found = {pack.name: [path.stem for path in _example_files(pack)] for pack in host.packs}
+    found = {pack.name: [path.stem for path in _example_files(pack)] for pack in host.loaded}
     return {name: names for name, names in found.items() if names}
 
 
 def example(host: Host, name: str, file: str) -> Path | None:
     """An example workflow of a pack."""
-    found = (path for pack in host.packs if pack.name == name for path in _example_files(pack))
+    found = (path for pack in host.loaded if pack.name == name for path in _example_files(pack))
     return next((path for path in found if path.stem == file), None)
 
 
 def texts(host: Host) -> dict[str, dict[str, Any]]:
     """Translations by language, as packs' ``locales`` hold them."""
     merged: dict[str, dict[str, Any]] = {}
-    for pack in host.packs:
+    for pack in host.loaded:
         for folder in sorted(_folder(pack).glob("locales/*")):
             if folder.is_dir():
                 _merge(merged.setdefault(folder.name, {}), _locale(folder))
     return merged
 
 
-async def _note_loop(host: Host) -> None:
-    host.server.loop = asyncio.get_running_loop()
+def _routers(added: Added) -> Iterator[web.UrlDispatcher]:
+    """What a pack has added: by ``routes``, and to the application itself."""
+    if "routes" in vars(added):
+        router = web.UrlDispatcher()
+        for route in added.routes:
+            _add(router, route)
+        yield router
+    if "app" in vars(added):
+        yield added.app.router
 
 
-def _add(app: web.Application, route: Any) -> None:
+def _add(router: web.UrlDispatcher, route: web.AbstractRouteDef) -> None:
     """Add a route of a pack twice; one whose address is taken is left out."""
     if not isinstance(route, web.RouteDef):
-        route.register(app.router)
+        route.register(router)
         return
     for path in (route.path, f"/api{route.path}"):
         try:
-            app.router.add_route(route.method, path, route.handler, **route.kwargs)
+            router.add_route(route.method, path, route.handler, **route.kwargs)
         except (RuntimeError, ValueError) as error:
             logger.warning("a plugin's route %s %s is left out: %s", route.method, path, error)
 
@@ -132,7 +205,7 @@ def _send(parts: Parts, event: Any, data: Any, client_id: str | None) -> None:
 async def _script(request: web.Request) -> web.StreamResponse:
     name = request.match_info["name"]
     host = request.app[PARTS].engine.host
-    for pack in host.packs if host is not None else ():
+    for pack in host.loaded if host is not None else ():
         if pack.web is not None and name in (pack.web_name, pack.name):
             path = inside(pack.web, request.match_info["path"])
             if path is not None and path.is_file():

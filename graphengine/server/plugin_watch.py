@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from graphengine.engine import Engine
 from graphengine.errors import GraphEngineError
 from graphengine.plugins.source import state_of_files
-from graphengine.registry import Registry
 from graphengine.server.live import Said
 from graphengine.server.socket import Hub
 
 logger = logging.getLogger(__name__)
 LOOKED_AT_S = 0.25
+_SHARE = 0.05
+"""Of the time, at most so much is spent looking at many files."""
 
 
 class PluginWatch:
@@ -23,32 +27,40 @@ class PluginWatch:
         self._engine = engine
         self._hub = hub
         self._loading = asyncio.Lock()
-        self._seen = state_of_files(engine.plugin_folders)
+        self._seen = self._state()
 
-    async def watch(self) -> None:
-        """Until it is cancelled."""
+    async def watch(self, after: Callable[[], Awaitable[None]]) -> None:
+        """Until it is cancelled; ``after`` is called when plugins were loaded anew."""
+        took = 0.0
         while True:
-            await asyncio.sleep(LOOKED_AT_S)
-            now = await asyncio.to_thread(state_of_files, self._engine.plugin_folders)
+            await asyncio.sleep(max(LOOKED_AT_S, took / _SHARE))
+            began = time.perf_counter()
+            now = await asyncio.to_thread(self._state)
+            took = time.perf_counter() - began
             if now != self._seen:
                 self._seen = now
                 await self.reload()
+                await after()
 
     async def reload(self) -> None:
         """Load what has changed; a file of decisions that is damaged leaves all as it was."""
         async with self._loading:
-            before = self._engine.registry
+            before = self._loaded()
             try:
-                registry = await asyncio.to_thread(self._engine.reload_plugins)
+                await asyncio.to_thread(self._engine.reload_plugins)
             except GraphEngineError:
                 logger.exception("plugins could not be loaded anew")
                 return
-        changed = _changed(before, registry)
+        changed = sorted({plugin.name for plugin in before ^ self._loaded()})
         if changed:
             logger.info("plugins loaded anew: %s", ", ".join(changed))
             self._hub.say_all(Said("plugins_changed", {"plugins": changed}))
 
+    def _state(self) -> tuple[Any, Any]:
+        """What differs once a file of a plugin was written, added or removed."""
+        return state_of_files(self._engine.plugin_folders), self._engine.pack_folders.states()
 
-def _changed(before: Registry, now: Registry) -> list[str]:
-    old, new = set(before.plugins), set(now.plugins)
-    return sorted({plugin.name for plugin in old ^ new})
+    def _loaded(self) -> set[Any]:
+        """All plugins, those written for ComfyUI too; one that is loaded anew is another."""
+        host = self._engine.host
+        return {*self._engine.registry.plugins, *(() if host is None else host.packs)}

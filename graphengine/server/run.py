@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from graphengine.crash import watch_crashes
 from graphengine.errors import GraphEngineError
 from graphengine.server.app import make_app
 from graphengine.server.logs import log_to_stderr
@@ -44,7 +45,9 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(make_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    app = make_app(settings)
+    watch_crashes(settings.folders().user)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
     await runner.setup()
     try:
         site = web.TCPSite(

@@ -22,7 +22,7 @@ from graphengine.parameters import (
     Text,
     Widget,
 )
-from graphengine.registry import BUILTIN_PACKAGE, Registry
+from graphengine.registry import Registry
 from graphengine.server.node_models import (
     ChoiceWidget,
     InputInfo,
@@ -39,7 +39,7 @@ from graphengine.server.node_models import (
 )
 from graphengine.server.operations import Operation
 from graphengine.server.parts import parts_of
-from graphengine.spec import REQUIRED, InputSpec, NodeSpec
+from graphengine.spec import BUILTIN_PACKAGE, REQUIRED, InputSpec, NodeSpec
 
 
 async def get_nodes(request: web.Request) -> web.Response:

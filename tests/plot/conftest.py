@@ -9,7 +9,8 @@ from typing import Annotated, Any, NamedTuple
 import pytest
 
 from graphengine.api import Artifacts, Choice, Float, Image, InputError, Int, Seed, Text, node
-from graphengine.registry import BUILTIN_PACKAGE, builtin_folder
+from graphengine.registry import builtin_folder
+from graphengine.spec import BUILTIN_PACKAGE
 from graphengine.workflow import Workflow, parse_api
 from tests.toy_engine import Toy, n
 

@@ -49,6 +49,15 @@ class Server:
         """End it by a signal; returns its exit status."""
         assert self._process is not None
         self._process.send_signal(how)
+        return self.wait()
+
+    def stop(self) -> int:
+        """End it as a person would."""
+        return self.end(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself; returns its exit status."""
+        assert self._process is not None
         status = self._process.wait(START_TIMEOUT_S)
         assert self._process.stdout is not None
         self._process.stdout.close()

@@ -20,6 +20,7 @@ from engine import add, chain, number, show
 from graphengine.cache import Cache
 from graphengine.comfy.host.host import Host
 from graphengine.comfy.host.packs import open_host
+from graphengine.comfy.pack_paths import state_of
 from graphengine.engine import Engine
 from graphengine.folders import Folders
 from graphengine.registry import Registry
@@ -79,7 +80,7 @@ def main() -> None:
         base = Path(name)
         (base / "pack.py").write_text(PACK, encoding="utf-8")
         folders = Folders(base, base, base, base, {})
-        host = open_host(folders, [base / "pack.py"])
+        host = open_host(folders, {base / "pack.py": state_of(base / "pack.py")})
         native, hosted = Registry(), Registry()
         native.add_functions(number, add, show)
         host.add_to(hosted)

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 from graphengine.comfy.host import body, checking
 from graphengine.comfy.host.crossing import bridged
 from graphengine.comfy.host.dynamic_prompt import DynamicPrompt
-from graphengine.comfy.host.inputs import Declaration, Validated, input_specs, read_declaration
+from graphengine.comfy.host.inputs import (
+    Declaration,
+    Validated,
+    input_specs,
+    read_declaration,
+    unlisted_input,
+)
 from graphengine.comfy.host.running import RUNNING, Running
 from graphengine.comfy.host.types import Declared, named
 from graphengine.context import Context
 from graphengine.results import Outputs
-from graphengine.spec import Fault, Hosted, NodeSpec, Origin, OutputSpec
+from graphengine.spec import Fault, Hosted, InputSpec, NodeSpec, Origin, OutputSpec
+from graphengine.steps import InSteps
 from graphengine.unchanged import count_writes
 
 if TYPE_CHECKING:
@@ -70,7 +77,8 @@ class HostedNode:
 
     def _described(self, declared: Declaration) -> NodeSpec:
         self._declaration = declared
-        self._hidden = tuple((name, _hidden_kind(kind)) for name, kind in declared.hidden.items())
+        kinds_by_name = {name: _hidden_kind(kind) for name, kind in declared.hidden.items()}
+        self._hidden = tuple((n, kind) for n, kind in kinds_by_name.items() if kind in _HIDDEN)
         self._outputs = output_specs(self._class)
         cls, function = self._class, getattr(self._class, self._function)
         is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
@@ -100,8 +108,16 @@ class HostedNode:
                 self._info,
                 bridged,
                 self._ask if hasattr(cls, "check_lazy_status") else None,
+                self._unlisted,
             ),
         )
+
+    def _unlisted(self, name: str) -> InputSpec | None:
+        """An input that the class takes though it is in no list that people see."""
+        declared = self._declaration
+        if declared is None or not (declared.open or name in declared.hidden):
+            return None
+        return unlisted_input(declared, name, self._taken_over(), is_list=self._is_list)
 
     def _taken_over(self) -> Validated:
         validates = self._validates
@@ -153,9 +169,10 @@ class HostedNode:
     def _fingerprint(self, values: Mapping[str, Any], folders: Folders) -> Any:  # noqa: ARG002
         """What ``IS_CHANGED`` says; NaN, which nothing equals, if it holds one."""
         assert self._is_changed is not None
-        required = self._declaration.sections["required"] if self._declaration else {}
-        linked = [name for name in required if name not in values]
-        linked += [name for name in self._watches.required if name not in values]
+        sections = self._declaration.sections if self._declaration else {}
+        linked = [name for name in sections.get("required", ()) if name not in values]
+        optional = sections.get("optional", ())
+        linked += [n for n in self._watches.required if n not in values and n in optional]
         given = checking.arguments_for(self._watches, values, linked)
         if self._is_list:
             given = {name: [value] for name, value in given.items()}
@@ -193,6 +210,11 @@ class HostedNode:
             RUNNING.reset(token)
         if before:
             self._host.note_mutations(before, context)
+        return self._read(result, context)
+
+    def _read(self, result: Any, context: Context) -> Outputs:
+        if result is None and self._target is not None:
+            result = (None,) * len(self._outputs)
         return body.as_outputs(result, self._outputs, context, self._host.registry)
 
     async def _call_async(self, **arguments: Any) -> Outputs:
@@ -201,8 +223,8 @@ class HostedNode:
         RUNNING.set(Running(context))
         result = self._function_of(context, self._function, given)(**given)
         if inspect.isawaitable(result):
-            result = await body.InSteps(result)
-        return body.as_outputs(result, self._outputs, context, self._host.registry)
+            result = await InSteps(result, body.step_without_gradients)
+        return self._read(result, context)
 
     def _function_of(
         self, context: Context, name: str, given: dict[str, Any]
@@ -264,6 +286,19 @@ def node_info(cls: Any, name: str, title: str, module: str) -> dict[str, Any]:
         if getattr(cls, flag, False):
             info[flag.lower()] = True
     return info
+
+
+_HIDDEN = frozenset(
+    (
+        "UNIQUE_ID",
+        "PROMPT",
+        "DYNPROMPT",
+        "EXTRA_PNGINFO",
+        "AUTH_TOKEN_COMFY_ORG",
+        "API_KEY_COMFY_ORG",
+    )
+)
+"""The hidden kinds that are given; one of another kind is an input that people do not see."""
 
 
 def _raw(kind: Any) -> Any:

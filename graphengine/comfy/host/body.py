@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,6 +17,7 @@ from graphengine.events import Artifacts, SavedFile
 from graphengine.registry import Registry
 from graphengine.results import Block, Expand, Items, Lazy, Outputs
 from graphengine.spec import OutputSpec
+from graphengine.steps import Step
 from graphengine.workflow import Link
 
 PLAIN = frozenset((int, float, str, bool, type(None)))
@@ -51,7 +52,7 @@ def as_outputs(
     if isinstance(result, dict):
         shown = _artifacts(result["ui"], context) if result.get("ui") else None
         piece = result.get("expand")
-        result = result.get("result", ())
+        result = result.get("result", (None,) * len(outputs) if shown else ())
     if isinstance(result, ExecutionBlocker):
         return Outputs((Block(result.message),) * len(outputs), shown)
     if piece is not None:
@@ -67,30 +68,10 @@ def without_gradients() -> AbstractContextManager[Any]:
     return nullcontext() if torch is None else torch.no_grad()
 
 
-class InSteps:
-    """An awaitable that runs each step of another without gradients."""
-
-    def __init__(self, awaitable: Awaitable[Any]) -> None:
-        self._awaitable = awaitable
-
-    def __await__(self) -> Any:
-        steps = self._awaitable.__await__()
-        sent, raised = None, None
-        while True:
-            try:
-                with without_gradients():
-                    waited = steps.send(sent) if raised is None else _throw(steps, raised)
-            except StopIteration as stop:
-                return stop.value
-            try:
-                sent, raised = (yield waited), None
-            except BaseException as error:  # what is thrown in belongs to the awaited body
-                raised = error
-
-
-def _throw(steps: Any, error: BaseException) -> Any:
-    throw: Callable[[BaseException], Any] = steps.throw
-    return throw(error)
+def step_without_gradients(step: Step) -> Any:
+    """One step of a coroutine."""
+    with without_gradients():
+        return step()
 
 
 def _as_input(value: Any, is_list: bool) -> Any:

@@ -7,6 +7,7 @@ table knows the order of positional arguments where it is not that of the inputs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from graphengine.comfy.host.crossing import to_hosted, to_ours
@@ -71,6 +72,7 @@ class CoreNode:
     RETURN_NAMES: tuple[str, ...] = ()
     CATEGORY = ""
     OUTPUT_NODE = False
+    HIDDEN: Mapping[str, str] = {}
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
@@ -78,10 +80,12 @@ class CoreNode:
         from graphengine.comfy.modules import the_host
 
         declared = node_info(cls.SPEC, the_host().folders)["input"]
-        return {
+        sections: dict[str, Any] = {
             section: {name: tuple(config) for name, config in entries.items()}
             for section, entries in declared.items()
+            if section != "hidden"
         }
+        return {**sections, "hidden": dict(cls.HIDDEN)} if cls.HIDDEN else sections
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -89,10 +93,91 @@ class CoreNode:
         return self._call
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the node; also its method's name, so that derived classes find it by ``super()``."""
         spec = self.SPEC
         order = _METHODS[spec.id][1].split() if spec.id in _METHODS else list(spec.input)
         given = {**dict(zip(order, args, strict=False)), **kwargs}
         return _as_returned(spec, spec.function(**_arguments(spec, given)))
+
+
+class SavesPictures(CoreNode):
+    """SaveImage, whose derived classes say by attributes where and how pictures are written."""
+
+    def __init__(self) -> None:
+        from graphengine.comfy.modules import folder_paths
+
+        self.output_dir = folder_paths.get_output_directory()
+        self.type = "output"
+        self.prefix_append = ""
+        self.compress_level = 4
+
+    def save_images(
+        self,
+        images: Any,
+        filename_prefix: str = "ComfyUI",
+        prompt: Any = None,
+        extra_pnginfo: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Write [B, H, W, C] with values 0..1; where the files lie, for clients."""
+        from graphengine.comfy.host.saving import save_pictures
+
+        saved = save_pictures(
+            images,
+            filename_prefix + self.prefix_append,
+            self.output_dir,
+            self.type,
+            prompt=prompt,
+            extra_pnginfo=extra_pnginfo,
+            compress_level=self.compress_level,
+        )
+        return {"ui": {"images": saved}}
+
+
+class ShowsPictures(SavesPictures):
+    """PreviewImage: the same among the temporary files."""
+
+    def __init__(self) -> None:
+        import secrets
+        import string
+
+        from graphengine.comfy.modules import folder_paths
+
+        letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(5))
+        self.output_dir = folder_paths.get_temp_directory()
+        self.type = "temp"
+        self.prefix_append = f"_temp_{letters}"
+        self.compress_level = 1
+
+
+class LoadsPictures(CoreNode):
+    """LoadImage, whose derived classes take names of files that no list holds."""
+
+    @classmethod
+    def IS_CHANGED(cls, image: str, **_: Any) -> str:  # noqa: N802
+        """The sha256 of the file."""
+        import hashlib
+
+        from graphengine.comfy.modules import folder_paths
+
+        return hashlib.sha256(
+            Path(folder_paths.get_annotated_filepath(image)).read_bytes()
+        ).hexdigest()
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, image: str) -> bool | str:  # noqa: N802
+        """Whether there is the file."""
+        from graphengine.comfy.modules import folder_paths
+
+        found = image is None or folder_paths.exists_annotated_filepath(image)
+        return found or f"Invalid image file: {image}"
+
+
+_BASES: Mapping[str, type[CoreNode]] = {
+    "SaveImage": SavesPictures,
+    "PreviewImage": ShowsPictures,
+    "LoadImage": LoadsPictures,
+    "LoadImageMask": LoadsPictures,
+}
 
 
 class CoreClasses(Mapping[str, Any]):
@@ -135,14 +220,19 @@ def core_class(spec: NodeSpec) -> type[CoreNode]:
         "RETURN_TYPES": tuple(str(output.type) for output in spec.outputs),
         "RETURN_NAMES": tuple(output.name for output in spec.outputs),
     }
+    base = _BASES.get(spec.id, CoreNode)
+    function = _METHODS.get(spec.id, ("execute", ""))[0]
+    method = {} if hasattr(base, function) else {function: CoreNode._call}
     more = {
         "SPEC": spec,
-        "FUNCTION": _METHODS.get(spec.id, ("execute", ""))[0],
+        "FUNCTION": function,
         "CATEGORY": spec.category,
         "OUTPUT_NODE": spec.sink,
         "__doc__": spec.description,
     }
-    return type(spec.id, (CoreNode,), {**outputs, **more})
+    if spec.sink:
+        more["HIDDEN"] = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"}
+    return type(spec.id, (base,), {**outputs, **method, **more})
 
 
 def _arguments(spec: NodeSpec, given: Mapping[str, Any]) -> dict[str, Any]:

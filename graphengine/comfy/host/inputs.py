@@ -28,10 +28,14 @@ _LONGEST_LIST = 20
 
 
 class Declaration(NamedTuple):
-    """A copy of what ``INPUT_TYPES`` returned: inputs by section, and hidden kinds by name."""
+    """A copy of what ``INPUT_TYPES`` returned: inputs by section, and hidden kinds by name.
+
+    ``open``: a mapping of a class of its own, which may take names that it does not list.
+    """
 
     sections: Mapping[str, Mapping[str, Entry]]
     hidden: Mapping[str, Any]
+    open: tuple[Mapping[str, Any], ...] = ()
 
 
 class Validated(NamedTuple):
@@ -48,7 +52,25 @@ def read_declaration(declared: Any) -> Declaration:
         section: {name: _entry(entry) for name, entry in (declared.get(section) or {}).items()}
         for section in SECTIONS
     }
-    return Declaration(sections, dict(declared.get("hidden") or {}))
+    own = tuple(
+        section
+        for section in map(declared.get, SECTIONS)
+        if isinstance(section, Mapping) and type(section) is not dict
+    )
+    return Declaration(sections, dict(declared.get("hidden") or {}), own)
+
+
+def unlisted_input(
+    declaration: Declaration, name: str, validated: Validated, *, is_list: bool
+) -> InputSpec | None:
+    """An input that is hidden, or that a section lists nowhere but says to hold; None else."""
+    if name in declaration.hidden:
+        hidden: Entry = ("*", {})
+        return _spec(name, hidden, validated._replace(types=True), optional=True, is_list=is_list)
+    for section in declaration.open:
+        if name in section:
+            return _spec(name, _entry(section[name]), validated, optional=True, is_list=is_list)
+    return None
 
 
 def input_specs(

@@ -10,10 +10,14 @@ from graphengine.context import Context, Surroundings
 
 
 class Instances:
-    """Objects by node id and class. Those of nodes that the present workflow lacks are let go."""
+    """Objects by node id and class. Those of nodes that the present workflow lacks are let go.
+
+    So are those of classes that have gone from ``classes``; None: none has.
+    """
 
     def __init__(self) -> None:
         self._objects: dict[tuple[str, Any], Any] = {}
+        self.classes: frozenset[Any] | None = None
         self._run: ReferenceType[Surroundings] | None = None
         self._lock = threading.Lock()
 
@@ -37,7 +41,9 @@ class Instances:
             self._run = ref(run)
             roots = run.nodes
             self._objects = {
-                key: value for key, value in self._objects.items() if _root(key[0]) in roots
+                key: value
+                for key, value in self._objects.items()
+                if _root(key[0]) in roots and (self.classes is None or key[1] in self.classes)
             }
 
 

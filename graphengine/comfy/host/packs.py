@@ -7,13 +7,15 @@ file, line and cause, and the others go on.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import logging
 import sys
 import tomllib
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,9 +23,13 @@ from typing import TYPE_CHECKING, Any
 from graphengine.comfy.host import checking, stand_ins
 from graphengine.comfy.host.adapter import HostedNode
 from graphengine.comfy.host.host import Host, Pack
+from graphengine.comfy.pack_paths import PackState, pack_files
 from graphengine.errors import GraphEngineError
 from graphengine.folders import Folders
+from graphengine.plugins.importing import forget_modules
 from graphengine.plugins.plugin import LoadFailure
+from graphengine.printing import prints_aside
+from graphengine.registry import Registry
 from graphengine.spec import NodeSpec, Origin
 
 if TYPE_CHECKING:
@@ -34,10 +40,20 @@ PRESTART = "prestartup_script.py"
 MODULES = "custom_nodes."
 
 
-def open_host(folders: Folders, paths: Iterable[Path], *, device: str = "auto") -> Host:
-    """A host with these plugins loaded; their nodes are not registered yet."""
-    host = Host(folders, _no_models, device)
-    load_packs(host, paths)
+def open_host(
+    folders: Folders,
+    packs: Mapping[Path, PackState],
+    *,
+    device: str = "auto",
+    registry: Registry | None = None,
+) -> Host:
+    """A host with these plugins loaded; their nodes are not registered yet.
+
+    ``registry``: our own nodes, which plugins import from ComfyUI's ``nodes``.
+    """
+    host = Host(folders, _no_models, device, registry or Registry())
+    stand_ins.install(host)
+    load_packs(host, packs)
     return host
 
 
@@ -46,42 +62,73 @@ def pack_module(path: Path) -> str:
     return MODULES + (path.name if path.is_dir() else path.stem)
 
 
-def load_packs(host: Host, paths: Iterable[Path]) -> None:
-    """Load plugins; the nodes of later ones take the place of earlier ones."""
-    paths = list(paths)
-    stand_ins.install(host)
-    for path in paths:
-        _prestart(host, path)
-    for path in paths:
-        try:
-            host.specs.update(_load(host, path))
-        except (Exception, SystemExit) as error:
-            _fail(host, path, error)
+def load_packs(host: Host, packs: Mapping[Path, PackState]) -> None:
+    """Load those plugins that are new or have changed, and let go of those that have gone.
+
+    What has not changed is kept as it is. The nodes of later ones take the place of earlier ones.
+    """
+    known = {pack.path: pack for pack in host.packs}
+    kept = {path: known[path] for path, state in packs.items() if _is_known(known, path, state)}
+    failures = {path: _prestart(path) for path in packs if path not in known}
+    for path in known.keys() - kept.keys():
+        _forget_modules(path)
+    for path, state in packs.items():
+        if path not in kept:
+            kept[path] = _loaded(host, path, state, failures.get(path, ()))
+            host.take(kept.values())
+    host.take(kept[path] for path in packs)
 
 
-def _load(host: Host, path: Path) -> dict[str, NodeSpec]:
-    module = _import(path)
-    pack = _pack(path, module)
+def _is_known(known: Mapping[Path, Pack], path: Path, state: PackState) -> bool:
+    """Whether a plugin is loaded as it is; a file that was only touched changes nothing."""
+    pack = known.get(path)
+    return pack is not None and (pack.state == state or pack.digest == _digest(path))
+
+
+def _loaded(host: Host, path: Path, state: PackState, failures: tuple[LoadFailure, ...]) -> Pack:
+    """A plugin, or what went wrong with it."""
+    empty = Pack(_name(path), path, _digest(path), state, failures=failures)
+    host.adding = empty.added
+    before = list(sys.path)
+    _forget_modules(path)
+    try:
+        with prints_aside():
+            return _load(host, empty)
+    except (Exception, SystemExit) as error:
+        return replace(empty, failures=(*failures, _failure(path, error)))
+    finally:
+        host.adding = host.late
+        sys.path[:] = [*before, *dict.fromkeys(p for p in sys.path if p not in before)]
+
+
+def _load(host: Host, pack: Pack) -> Pack:
+    module = _import(pack.path)
     titles = getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}
-    classes = list(_classes(module, titles))
-    host.packs.append(pack)
-    digest = _digest(path)
     specs: dict[str, NodeSpec] = {}
-    for name, cls in classes:
+    classes: dict[str, Any] = {}
+    failures = list(pack.failures)
+    for name, cls in _classes(module, titles):
         try:
-            specs[name] = _node(host, pack, name, cls, titles, digest)
-            host.classes[name] = cls
+            specs[name] = _node(host, pack, name, cls, titles)
+            classes[name] = cls
         except Exception as error:  # one class that cannot be described, the others go on
-            _fail(host, path, error, node=name)
-    return specs
+            failures.append(_failure(pack.path, error, node=name))
+    web, web_name = _web(pack.path, module)
+    return replace(
+        pack,
+        module=module,
+        web=web,
+        web_name=web_name,
+        specs=specs,
+        classes=classes,
+        failures=tuple(failures),
+    )
 
 
-def _node(
-    host: Host, pack: Pack, name: str, cls: Any, titles: dict[str, str], digest: str
-) -> NodeSpec:
+def _node(host: Host, pack: Pack, name: str, cls: Any, titles: dict[str, str]) -> NodeSpec:
     module = pack_module(pack.path)
     cls.RELATIVE_PYTHON_MODULE = module
-    origin = Origin(module, str(pack.path), 0, digest)
+    origin = Origin(module, str(pack.path), 0, pack.digest)
     title = str(titles.get(name) or getattr(cls, "DISPLAY_NAME", None) or name)
     return HostedNode(host, name, cls, title=title, origin=origin).spec
 
@@ -105,9 +152,7 @@ def _classes(module: Any, titles: dict[str, str]) -> Iterator[tuple[str, Any]]:
 
 
 def _import(path: Path) -> ModuleType:
-    name = str(path).replace(".", "_x_")
-    for known in [known for known in sys.modules if known.split(".")[0] == name]:
-        del sys.modules[known]
+    name = _module_name(path)
     file = path / "__init__.py" if path.is_dir() else path
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
@@ -117,33 +162,55 @@ def _import(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        sys.modules.pop(name, None)
+        _forget_modules(path)
         raise
     return module
 
 
-def _prestart(host: Host, path: Path) -> None:
+def _module_name(path: Path) -> str:
+    return str(path).replace(".", "_x_")
+
+
+def _forget_modules(path: Path) -> None:
+    """Let a plugin's files be imported anew, also those that it imports by their bare names."""
+    forget_modules(_module_name(path))
+    if path.is_dir():
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and Path(file).is_relative_to(path):
+                del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+def _prestart(path: Path) -> tuple[LoadFailure, ...]:
+    """Run what a plugin wants run before all imports; what went wrong with it."""
     script = path / PRESTART
     if not script.is_file():
-        return
+        return ()
     try:
         spec = importlib.util.spec_from_file_location(f"{path.name}_prestartup", script)
         assert spec is not None
         assert spec.loader is not None
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        with prints_aside():
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
     except (Exception, SystemExit) as error:
-        _fail(host, path, error)
+        return (_failure(path, error),)
+    return ()
 
 
-def _pack(path: Path, module: ModuleType) -> Pack:
-    name = path.stem if path.is_file() else path.name
+def _name(path: Path) -> str:
+    return path.stem if path.is_file() else path.name
+
+
+def _web(path: Path, module: ModuleType) -> tuple[Path | None, str]:
+    """The folder of a plugin's scripts, and under which name it is served."""
     project = _project(path)
     named = project.get("tool", {}).get("comfy", {}).get("web")
-    web = getattr(module, "WEB_DIRECTORY", None)
     if named:
-        return Pack(name, path, module, path / named, project.get("project", {}).get("name", name))
+        return path / named, project.get("project", {}).get("name", _name(path))
+    web = getattr(module, "WEB_DIRECTORY", None)
     folder = None if web is None else (path if path.is_dir() else path.parent) / web
-    return Pack(name, path, module, folder, name)
+    return folder, _name(path)
 
 
 def _project(path: Path) -> dict[str, Any]:
@@ -162,19 +229,19 @@ def _no_models() -> ModelStore:
 
 
 def _digest(path: Path) -> str:
-    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     whole = hashlib.sha256()
-    for file in files:
-        whole.update(file.read_bytes())
+    for file in sorted(pack_files(path)):
+        with contextlib.suppress(OSError):  # it was removed just now
+            whole.update(hashlib.sha256(file.read_bytes()).digest())
     return whole.hexdigest()[:16]
 
 
-def _fail(host: Host, path: Path, error: BaseException, node: str = "") -> None:
-    """Keep what went wrong, with the last line of the pack's own code that was running."""
+def _failure(path: Path, error: BaseException, node: str = "") -> LoadFailure:
+    """What went wrong, with the last line of the pack's own code that was running."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if str(path) in f.filename]
     file, line = (frames[-1].filename, frames[-1].lineno or 0) if frames else (str(path), 0)
     if isinstance(error, SyntaxError) and error.filename:
         file, line = error.filename, error.lineno or 0
     cause = f"{type(error).__name__}: {error}" + (f" ({node})" if node else "")
-    host.failures.append(LoadFailure(pack_module(path), file, line, cause))
     logger.warning("%s, line %d: %s", file, line, cause)
+    return LoadFailure(pack_module(path), file, line, cause)

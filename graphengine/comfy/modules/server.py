@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
+from graphengine.comfy.host.added import PromptHandler
 from graphengine.comfy.host.running import running_context
 from graphengine.comfy.host.stand_ins import missing
 from graphengine.comfy.modules import the_host
@@ -43,15 +43,30 @@ class PromptServer:
     instance: PromptServer
 
     def __init__(self) -> None:
-        self.routes = web.RouteTableDef()
-        self.app: web.Application | None = None
+        self.served: web.Application | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.jobs: Any = None
         self.prompt_queue = PromptQueue(self)
-        self.on_prompt_handlers: list[Callable[[dict[str, Any]], dict[str, Any]]] = []
         self.supports = ["custom_nodes_from_web"]
         self.number = 0
         self.user_manager: Any = None
+
+    @property
+    def routes(self) -> web.RouteTableDef:
+        """Routes of the plugin that is being imported, served as they are and below /api."""
+        return the_host().adding.routes
+
+    @property
+    def app(self) -> web.Application:
+        """The server's application; while a plugin is imported, one that takes its routes."""
+        host = the_host()
+        loading = host.adding is not host.late
+        return host.adding.app if loading or self.served is None else self.served
+
+    @property
+    def on_prompt_handlers(self) -> tuple[PromptHandler, ...]:
+        """What looks at each prompt that is sent."""
+        return the_host().prompt_handlers
 
     @property
     def client_id(self) -> str | None:
@@ -94,9 +109,9 @@ class PromptServer:
         payload = struct.pack(">I", len(name)) + name + encoded
         self.send_sync(BinaryEventTypes.TEXT, payload, sid or self.client_id)
 
-    def add_on_prompt_handler(self, handler: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    def add_on_prompt_handler(self, handler: PromptHandler) -> None:
         """Let a function look at, and change, what is sent to /prompt."""
-        self.on_prompt_handlers.append(handler)
+        the_host().adding.prompt_handlers.append(handler)
 
     def trigger_on_prompt(self, json_data: dict[str, Any]) -> dict[str, Any]:
         """What is sent to /prompt, as all handlers leave it; one that fails is passed over."""

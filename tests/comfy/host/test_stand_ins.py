@@ -11,6 +11,7 @@ import pytest
 from graphengine.comfy.host import stand_ins
 from graphengine.comfy.host.host import Host
 from graphengine.comfy.host.packs import open_host
+from graphengine.comfy.pack_paths import state_of
 from graphengine.folders import Folders
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +34,7 @@ def host_of(base: Path, **packs: str) -> Host:
         paths.append(path)
     models = {"checkpoints": (base / "models" / "checkpoints",)}
     folders = Folders(base / "input", base / "output", base / "temp", base / "user", models)
-    return open_host(folders, paths)
+    return open_host(folders, {path: state_of(path) for path in paths})
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -71,7 +72,7 @@ def test_a_pack_that_fails_says_where_and_the_rest_goes_on(tmp_path: Path) -> No
     assert (told["d"][0], told["d"][1][:11]) == (1, "SyntaxError")
     assert told["e"] == (2, "SystemExit: 3")
     assert "neither NODE_CLASS_MAPPINGS nor comfy_entrypoint" in told["f"][1]
-    assert [pack.name for pack in host.packs] == ["g"]
+    assert [pack.name for pack in host.loaded] == ["g"]
 
 
 NODE = """

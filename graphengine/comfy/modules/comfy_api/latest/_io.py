@@ -362,6 +362,14 @@ class Schema:
 class _NodeClass(type):
     """Gives node classes the older form's attributes, made from the schema."""
 
+    def __setattr__(cls, name: str, value: Any) -> None:
+        if cls.__dict__.get("_locked"):
+            raise AttributeError(
+                f"{cls.__name__}.{name} cannot be set while the node is called; "
+                "give the value to other nodes as an output instead"
+            )
+        super().__setattr__(name, value)
+
     @property
     def schema(cls) -> Schema:
         """The schema of the class."""
@@ -492,11 +500,12 @@ class ComfyNode(metaclass=_NodeClass):
 
     @classmethod
     def HOSTED_TARGET(cls, hidden: dict[str, Any]) -> Any:
-        """What is called: the class, or one for this call alone that knows the hidden values."""
-        if not hidden:
-            return cls
+        """What is called: a class for this call alone that knows the hidden values.
+
+        Nothing can be kept in it, as no call may depend on an earlier one.
+        """
         made: Any = type(cls)  # its metaclass, which makes classes
-        return made(cls.__name__, (cls,), {"hidden": HiddenHolder(hidden)})
+        return made(cls.__name__, (cls,), {"hidden": HiddenHolder(hidden), "_locked": True})
 
 
 def _overridden(cls: type, name: str) -> Callable[..., Any] | None:

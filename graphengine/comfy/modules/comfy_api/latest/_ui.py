@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import string
-from pathlib import Path
 from typing import Any
 
+from graphengine.comfy.host.saving import save_pictures
 from graphengine.comfy.host.stand_ins import missing
 from graphengine.comfy.modules import folder_paths
 from graphengine.comfy.modules.comfy_api.latest._io import FolderType
@@ -70,19 +69,18 @@ class ImageSaveHelper:
         compress_level: int = 4,
     ) -> list[SavedResult]:
         """Write [B, H, W, C] with values 0..1; returns where the files lie."""
-        root = folder_paths.get_directory_by_type(FolderType(folder_type).value)
-        height, width = images[0].shape[0], images[0].shape[1]
-        folder, name, number, subfolder, _ = folder_paths.get_save_image_path(
-            filename_prefix, root or "", width, height
+        kind = FolderType(folder_type).value
+        hidden = getattr(cls, "hidden", None)
+        saved = save_pictures(
+            images,
+            filename_prefix,
+            folder_paths.get_directory_by_type(kind) or "",
+            kind,
+            prompt=getattr(hidden, "prompt", None),
+            extra_pnginfo=getattr(hidden, "extra_pnginfo", None),
+            compress_level=compress_level,
         )
-        info = _text_chunks(cls)
-        saved = []
-        for index, image in enumerate(images):
-            named = name.replace("%batch_num%", str(index))
-            file = f"{named}_{number + index:05}_.png"
-            _pil(image).save(Path(folder) / file, pnginfo=info, compress_level=compress_level)
-            saved.append(SavedResult(file, subfolder, folder_type))
-        return saved
+        return [SavedResult(**each) for each in saved]
 
     @staticmethod
     def get_save_images_ui(
@@ -134,25 +132,3 @@ class PreviewText(_Shown):
 
 def __getattr__(name: str) -> Any:
     raise missing("comfy_api.latest.ui", name)
-
-
-def _pil(image: Any) -> Any:
-    import PIL.Image
-
-    pixels = (image.detach().cpu().float() * 255).clamp(0, 255).byte().numpy()
-    return PIL.Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
-
-
-def _text_chunks(cls: Any) -> Any:
-    """What a picture tells of how it was made."""
-    from PIL.PngImagePlugin import PngInfo
-
-    hidden = getattr(cls, "hidden", None)
-    if hidden is None:
-        return None
-    info = PngInfo()
-    if hidden.prompt is not None:
-        info.add_text("prompt", json.dumps(hidden.prompt))
-    for name, value in (hidden.extra_pnginfo or {}).items():
-        info.add_text(name, json.dumps(value))
-    return info

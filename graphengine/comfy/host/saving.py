@@ -1,0 +1,61 @@
+"""Writing pictures as plugins do it through ComfyUI's classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphengine.comfy.host.running import running_context
+
+
+def save_pictures(
+    images: Any,
+    prefix: str,
+    root: str,
+    kind: str,
+    *,
+    prompt: Any = None,
+    extra_pnginfo: Mapping[str, Any] | None = None,
+    compress_level: int = 4,
+) -> list[dict[str, str]]:
+    """Write [B, H, W, C] with values 0..1 below ``root``; where the files lie, as clients know it.
+
+    They carry ``prompt`` and ``extra_pnginfo`` unless this installation writes no metadata.
+    """
+    from graphengine.comfy.modules import folder_paths
+
+    height, width = images[0].shape[0], images[0].shape[1]
+    folder, name, number, subfolder, _ = folder_paths.get_save_image_path(
+        prefix, root, width, height
+    )
+    info = _text_chunks(prompt, extra_pnginfo)
+    saved = []
+    for index, image in enumerate(images):
+        file = f"{name.replace('%batch_num%', str(index))}_{number + index:05}_.png"
+        _pil(image).save(Path(folder) / file, pnginfo=info, compress_level=compress_level)
+        saved.append({"filename": file, "subfolder": subfolder, "type": kind})
+    return saved
+
+
+def _pil(image: Any) -> Any:
+    import PIL.Image
+
+    pixels = (image.detach().cpu().float() * 255).clamp(0, 255).byte().numpy()
+    return PIL.Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+
+
+def _text_chunks(prompt: Any, extra_pnginfo: Mapping[str, Any] | None) -> Any:
+    """What a picture tells of how it was made."""
+    from PIL.PngImagePlugin import PngInfo
+
+    context = running_context()
+    if context is not None and not context.run.embed_metadata:
+        return None
+    info = PngInfo()
+    if prompt is not None:
+        info.add_text("prompt", json.dumps(prompt))
+    for name, value in (extra_pnginfo or {}).items():
+        info.add_text(name, json.dumps(value))
+    return info

@@ -1,0 +1,93 @@
+"""A plugin that ends the whole process ends its own job with it, and no other."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+from graphengine.crash import Noted, read_crash
+from tests.server.process import START_TIMEOUT_S, Server
+
+PACK = """
+    import ctypes
+    import time
+
+    class Crash:
+        @classmethod
+        def INPUT_TYPES(cls):
+            return {"required": {"seconds": ("FLOAT", {"default": 0.0})}}
+
+        RETURN_TYPES = ()
+        OUTPUT_NODE = True
+        FUNCTION = "run"
+
+        def run(self, seconds):
+            time.sleep(seconds)
+            if seconds:
+                ctypes.string_at(0)
+            return {"ui": {"shown": ["alive"]}}
+
+    NODE_CLASS_MAPPINGS = {"Crash": Crash}
+"""
+
+
+def prompt(seconds: float) -> dict[str, Any]:
+    inputs = {"seconds": seconds}
+    return {"7": {"class_type": "Crash", "inputs": inputs, "_meta": {"title": "Bad one"}}}
+
+
+def test_the_job_that_ended_the_server_fails_by_name_and_the_next_one_runs(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "custom_nodes"
+    folder.mkdir()
+    (folder / "crash.py").write_text(dedent(PACK), encoding="utf-8")
+    server = Server(tmp_path, plugins=None)
+    server.start()
+    bad = server.call("/prompt", {"prompt": prompt(0.5)})["prompt_id"]
+    good = server.call("/prompt", {"prompt": prompt(0)})["prompt_id"]
+    assert server.wait() < 0
+
+    server.start()
+    until = time.monotonic() + START_TIMEOUT_S
+    while not (history := server.call(f"/history/{good}")) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert history[good]["outputs"]["7"]["shown"] == ["alive"]
+    entry = server.call(f"/history/{bad}")[bad]
+    kind, error = entry["status"]["messages"][-1]
+    server.stop()
+    assert kind == "execution_error"
+    assert (error["node_id"], error["node_type"]) == ("7", "Crash")
+    assert "Bad one (#7) ended the whole server (Segmentation fault)" in error["exception_message"]
+    assert f"{folder / 'crash.py'}, line 17" in error["exception_message"]
+    assert "サーバー全体" in error["message"]["ja"]
+
+
+STACK = """Fatal Python error: Segmentation fault
+
+Thread 0x0000000000000010 (most recent call first):
+  File "/x/other.py", line 1 in wait
+
+Current thread 0x0000000000000020 (most recent call first):
+  File "/x/packs/bad.py", line 9 in run
+  File "/x/main.py", line 1 in main
+"""
+
+
+def test_only_the_job_of_the_thread_that_crashed_is_blamed(tmp_path: Path) -> None:
+    assert read_crash(tmp_path) is None
+    (tmp_path / "crash.log").write_text(STACK, encoding="utf-8")
+    slots = (b"16\0one\x003\0", b"32\0two\x004\0")
+    (tmp_path / "running.bin").write_bytes(b"".join(slot.ljust(1024, b"\0") for slot in slots))
+    crash = read_crash(tmp_path)
+    assert crash is not None
+    assert crash.place == "/x/packs/bad.py, line 9"
+    assert crash.of_job("one", 2) is None
+    assert crash.of_job("two", 2) == Noted(32, "two", "4")
+    (tmp_path / "crash.log").write_text(STACK.replace("20 (", "99 ("), encoding="utf-8")
+    other = read_crash(tmp_path)
+    assert other is not None
+    assert other.of_job("one", 2) is None
+    assert other.of_job("one", 1) == Noted(16, "one", "3")
