@@ -87,6 +87,11 @@ class Fault:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+def _none(name: str) -> InputSpec | None:  # noqa: ARG001
+    """No input."""
+    return None
+
+
 @dataclass(frozen=True)
 class Hosted:
     """What is different about a node that was written for ComfyUI.
@@ -104,7 +109,7 @@ class Hosted:
     info: Callable[[], Mapping[str, Any] | None]
     bridge: Bridge
     ask: Callable[..., Any] | None = None
-    declared: Callable[[str], InputSpec | None] = {}.get
+    declared: Callable[[str], InputSpec | None] = _none
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,14 @@ from graphengine.diffusion.prompt import (
 )
 from graphengine.diffusion.residency import ModelStore
 from graphengine.diffusion.text_encoder import chosen_layer, encode_chunks
-from graphengine.diffusion.tokenizer import PAD
+from graphengine.diffusion.tokenizer import PAD, TextKind
 from graphengine.errors import GraphEngineError, InputError
 from graphengine.sockets import Clip, Condition, Conditioning, FileRef, TextEncoder
 
 Resolve = Callable[[str], FileRef | None]
 Warn = Callable[[GraphEngineError], None]
+Chunks = Mapping[TextKind, tuple[Chunk, ...]]
+"""Tokens for each kind of encoder."""
 
 _DEEPEST_LAYER = -24
 
@@ -58,6 +60,37 @@ def encode(
     clip = _required(clip)
     texts = [text] * len(clip.encoders)
     return _conditioning(store, clip, texts, _Reading(clip, resolve_embedding, warn))
+
+
+def chunks_of(
+    store: ModelStore, clip: Clip | None, text: str, *, resolve_embedding: Resolve | None = None
+) -> Chunks:
+    """The tokens of a prompt for each of the encoders, by its kind."""
+    clip = _required(clip)
+    reading = _Reading(clip, resolve_embedding, None)
+    prompts = (
+        _prepare(encoder, store.text_encoder(encoder, clip.patches), text, reading)
+        for encoder in clip.encoders
+    )
+    return {prompt.encoder.kind: prompt.chunks for prompt in prompts}
+
+
+def encode_chunks_by_kind(store: ModelStore, clip: Clip | None, chunks: Chunks) -> Conditioning:
+    """As `encode`, of tokens that are there already: for each encoder one chunk or more."""
+    clip = _required(clip)
+    work = partial(_encode_chunks, store, clip, chunks)
+    return Conditioning((store.with_memory(work),))
+
+
+@torch.no_grad()
+def _encode_chunks(store: ModelStore, clip: Clip, chunks: Chunks) -> Condition:
+    return _side_by_side(
+        clip,
+        [
+            _prompt(encoder, store.text_encoder(encoder, clip.patches), chunks[encoder.kind])
+            for encoder in clip.encoders
+        ],
+    )
 
 
 def encode_sdxl(
@@ -181,15 +214,27 @@ def _encode(
         for encoder, text in zip(clip.encoders, texts, strict=True)
     ]
     most = max(len(prompt.chunks) for prompt in prompts)
-    results = [_run(clip, _filled(prompt, most) if fill else prompt) for prompt in prompts]
+    return _side_by_side(clip, [_filled(p, most) if fill else p for p in prompts])
+
+
+def _side_by_side(clip: Clip, prompts: Sequence[_Prompt]) -> Condition:
+    """All encoders' states for the length of the shortest, and the last one's pooled."""
+    results = [_run(clip, prompt) for prompt in prompts]
     length = min(states.shape[1] for states, _ in results)
     states = torch.cat([states[:, :length].cpu() for states, _ in results], dim=-1)
     return Condition(states, results[-1][1].cpu())
 
 
-def _prepare(encoder: TextEncoder, network: Any, text: str, reading: _Reading) -> _Prompt:
+def _prompt(encoder: TextEncoder, network: Any, chunks: tuple[Chunk, ...]) -> _Prompt:
     width = network.config.hidden_size
     vectors = cache(partial(read_embedding, kind=encoder.kind, width=width))
+    return _Prompt(encoder, network, chunks, vectors)
+
+
+def _prepare(encoder: TextEncoder, network: Any, text: str, reading: _Reading) -> _Prompt:
+    width = network.config.hidden_size
+    plain = _prompt(encoder, network, ())
+    vectors = plain.vectors
     vocabulary = reading.vocabulary(lambda file: len(vectors(file)))
     found = tokenize(text, encoder.kind, vocabulary)
     misfits = {file: vectors(file).shape[1] for file in _files(found)}
@@ -197,7 +242,7 @@ def _prepare(encoder: TextEncoder, network: Any, text: str, reading: _Reading) -
     for file, got in misfits.items():
         reading.tell(_wrong_width(file, encoder, got=got, expected=width))
     chunks = tuple(_without(chunk, misfits, PAD[encoder.kind]) for chunk in found)
-    return _Prompt(encoder, network, chunks, vectors)
+    return replace(plain, chunks=chunks)
 
 
 def _files(chunks: Sequence[Chunk]) -> list[FileRef]:

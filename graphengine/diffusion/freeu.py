@@ -50,7 +50,7 @@ class FreeU(SamplingOption):
         """The decoder's residual blocks that it changes, and how."""
         base = cast("Any", unet).conv_in.out_channels
         factors = {4 * base: (self.b1, self.s1), 2 * base: (self.b2, self.s2)}
-        for block, width in _decoder_blocks(unet):
+        for block, width in decoder_blocks(unet):
             if width in factors:
                 yield block, Stage(width, *factors[width], self.by_mean)
 
@@ -74,7 +74,7 @@ class Stage:
         return torch.cat([changed, backbone[:, half:], skip], dim=1), *rest
 
 
-def _decoder_blocks(unet: nn.Module) -> Iterator[tuple[nn.Module, int]]:
+def decoder_blocks(unet: nn.Module) -> Iterator[tuple[nn.Module, int]]:
     """Each residual block of the decoder, and how many of its input's channels are backbone."""
     network = cast("Any", unet)
     skips = [network.conv_in.out_channels]

@@ -9,6 +9,7 @@ CLIPTokenizer.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Literal
@@ -42,6 +43,25 @@ def token_ids(text: str) -> list[int]:
     """
     ids: list[int] = _tokenizer().encode(_without_lone_surrogates(text)).ids
     return ids
+
+
+def word_numbers(ids: Sequence[object]) -> list[int]:
+    """For each token which word of the prompt it belongs to, from 1; 0 for what is none's.
+
+    What stands in an id's place and is no number is a word of its own.
+    """
+    numbers: list[int] = []
+    word, inside = 0, False
+    for token in ids:
+        if isinstance(token, int) and token in (START, END, 0):
+            numbers.append(0)
+            continue
+        if not inside:
+            word += 1
+        numbers.append(word)
+        piece = _tokenizer().id_to_token(token) if isinstance(token, int) else None
+        inside = piece is not None and not piece.endswith("</w>")
+    return numbers
 
 
 def _without_lone_surrogates(text: str) -> str:

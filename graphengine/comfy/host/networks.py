@@ -15,6 +15,8 @@ from graphengine import sockets
 from graphengine.comfy.host.running import running_context
 
 if TYPE_CHECKING:
+    from graphengine.comfy.host.block_patches import BlockPatches
+    from graphengine.diffusion.clip import Chunks
     from graphengine.diffusion.model_sampling import ModelSampling
     from graphengine.diffusion.residency import ModelStore
 
@@ -121,6 +123,84 @@ class ModelPatcher:
         self.model_options["model_function_wrapper"] = unet_wrapper_function
         self._add(UnetWrapper(unet_wrapper_function))
 
+    def set_model_patch(self, patch: Callable[..., Any], name: str) -> None:
+        """Let a function act in the network's blocks, by the name of what it changes."""
+        from graphengine.comfy.host.block_patches import PATCHES
+
+        if name not in PATCHES:
+            raise _not_here("MODEL", f"set_model_patch({name!r})")
+        options = self.model_options["transformer_options"]
+        patches = options.setdefault("patches", {})
+        options["patches"] = {**patches, name: [*patches.get(name, ()), patch]}
+        self._change_blocks(lambda blocks: blocks.patched(name, patch))
+
+    def set_model_attn1_patch(self, patch: Callable[..., Any]) -> None:
+        """Change q's, k's and v's inputs of self-attention: (x, context, value, options)."""
+        self.set_model_patch(patch, "attn1_patch")
+
+    def set_model_attn2_patch(self, patch: Callable[..., Any]) -> None:
+        """Change q's, k's and v's inputs of cross-attention: (x, context, value, options)."""
+        self.set_model_patch(patch, "attn2_patch")
+
+    def set_model_attn1_output_patch(self, patch: Callable[..., Any]) -> None:
+        """Change what self-attention gives: (x, options)."""
+        self.set_model_patch(patch, "attn1_output_patch")
+
+    def set_model_attn2_output_patch(self, patch: Callable[..., Any]) -> None:
+        """Change what cross-attention gives: (x, options)."""
+        self.set_model_patch(patch, "attn2_output_patch")
+
+    def set_model_input_block_patch(self, patch: Callable[..., Any]) -> None:
+        """Change what an input block gives: (h, options)."""
+        self.set_model_patch(patch, "input_block_patch")
+
+    def set_model_input_block_patch_after_skip(self, patch: Callable[..., Any]) -> None:
+        """Change what an input block gives to the next one alone: (h, options)."""
+        self.set_model_patch(patch, "input_block_patch_after_skip")
+
+    def set_model_output_block_patch(self, patch: Callable[..., Any]) -> None:
+        """Change what an output block gets: (h, skip, options)."""
+        self.set_model_patch(patch, "output_block_patch")
+
+    def set_model_patch_replace(
+        self,
+        patch: Callable[..., Any],
+        name: str,
+        block_name: str,
+        number: int,
+        transformer_index: int | None = None,
+    ) -> None:
+        """Attend by another function in one block, or in one layer of it: (q, k, v, options)."""
+        if name not in ("attn1", "attn2"):
+            raise _not_here("MODEL", f"set_model_patch_replace({name!r})")
+        layer = () if transformer_index is None else (transformer_index,)
+        where = (block_name, number, *layer)
+        options = self.model_options["transformer_options"]
+        replaced = options.get("patches_replace", {})
+        there = {**replaced.get(name, {}), where: patch}
+        options["patches_replace"] = {**replaced, name: there}
+        self._change_blocks(lambda blocks: blocks.replaced(name, where, patch))
+
+    def set_model_attn1_replace(
+        self,
+        patch: Callable[..., Any],
+        block_name: str,
+        number: int,
+        transformer_index: int | None = None,
+    ) -> None:
+        """As `set_model_patch_replace`, for self-attention."""
+        self.set_model_patch_replace(patch, "attn1", block_name, number, transformer_index)
+
+    def set_model_attn2_replace(
+        self,
+        patch: Callable[..., Any],
+        block_name: str,
+        number: int,
+        transformer_index: int | None = None,
+    ) -> None:
+        """As `set_model_patch_replace`, for cross-attention."""
+        self.set_model_patch_replace(patch, "attn2", block_name, number, transformer_index)
+
     def model_dtype(self) -> Any:
         """The type in which it is computed."""
         from graphengine.comfy.modules.comfy.model_management import unet_dtype
@@ -154,6 +234,21 @@ class ModelPatcher:
 
     def _add(self, option: sockets.ModelOption) -> None:
         self.description = replace(self.description, options=(*self.description.options, option))
+
+    def _change_blocks(self, change: Callable[[BlockPatches], BlockPatches]) -> None:
+        """Change the functions in the network's blocks, which are one option of the model."""
+        from graphengine.comfy.host.block_patches import BlockPatches
+
+        options = self.description.options
+        there = next((each for each in options if isinstance(each, BlockPatches)), None)
+        own = {
+            name: value
+            for name, value in self.model_options["transformer_options"].items()
+            if name not in ("patches", "patches_replace")
+        }
+        changed = replace(change(there or BlockPatches()), options=own)
+        others = tuple(each for each in options if each is not there)
+        self.description = replace(self.description, options=(*others, changed))
 
     def __getattr__(self, name: str) -> Any:
         raise _not_here("MODEL", name)
@@ -216,12 +311,9 @@ class LatentFormat:
         return latent / self.scale_factor
 
 
-class Tokens(dict[str, Any]):
-    """A prompt on its way to be encoded; ``text`` is what it says."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text=text)
-        self.text = text
+def _letter(kind: str) -> str:
+    """An encoder's name among tokens: ``l``, ``g`` or ``h``."""
+    return kind.removeprefix("clip_")
 
 
 class Clip:
@@ -238,13 +330,30 @@ class Clip:
         """Stop at a layer: -1 is the last one."""
         self.description = replace(self.description, layer=layer_idx)
 
-    def tokenize(self, text: str, return_word_ids: bool = False, **kwargs: Any) -> Tokens:
-        """A prompt, to be given to one of the methods that encode."""
-        del return_word_ids, kwargs
-        return Tokens(text)
+    def tokenize(
+        self, text: str, return_word_ids: bool = False, **kwargs: Any
+    ) -> dict[str, list[list[tuple[Any, ...]]]]:
+        """A prompt as tokens: encoder (``l``, ``g``) → chunks of 77 of (id, weight[, word]).
+
+        In the place of an id stands what an embedding brings, which only encoding looks into.
+        Words are counted from 1; 0 is what is not of the prompt.
+        """
+        from graphengine.diffusion.clip import chunks_of
+        from graphengine.diffusion.tokenizer import word_numbers
+
+        del kwargs
+        found = chunks_of(store(), self.description, text, resolve_embedding=_resolve())
+        tokens: dict[str, list[list[tuple[Any, ...]]]] = {}
+        for kind, chunks in found.items():
+            pairs = [[(token.id, token.weight) for token in chunk] for chunk in chunks]
+            if return_word_ids:
+                numbers = iter(word_numbers([id for chunk in pairs for id, _ in chunk]))
+                pairs = [[(*pair, next(numbers)) for pair in chunk] for chunk in pairs]  # type: ignore[misc]
+            tokens[_letter(kind)] = pairs
+        return tokens
 
     def encode_from_tokens(
-        self, tokens: Tokens, return_pooled: Any = False, return_dict: bool = False
+        self, tokens: Mapping[str, Any], return_pooled: Any = False, return_dict: bool = False
     ) -> Any:
         """[1, T, D], and with ``return_pooled`` [1, P]."""
         condition = self._condition(tokens)
@@ -253,7 +362,10 @@ class Clip:
         return (condition.embedding, condition.pooled) if return_pooled else condition.embedding
 
     def encode_from_tokens_scheduled(
-        self, tokens: Tokens, unprojected: bool = False, add_dict: Mapping[str, Any] | None = None
+        self,
+        tokens: Mapping[str, Any],
+        unprojected: bool = False,
+        add_dict: Mapping[str, Any] | None = None,
     ) -> list[list[Any]]:
         """The conditioning."""
         del unprojected
@@ -269,16 +381,26 @@ class Clip:
         """Itself: networks are loaded when they are used."""
         return self
 
-    def _condition(self, tokens: Tokens) -> sockets.Condition:
-        from graphengine.diffusion.clip import encode
+    def _condition(self, tokens: Mapping[str, Any]) -> sockets.Condition:
+        from graphengine.diffusion.clip import encode_chunks_by_kind
 
-        if not isinstance(tokens, Tokens):
-            raise TypeError("tokens must be what this CLIP's tokenize() returned")
-        context = running_context()
-        resolve = None if context is None else context.embedding
-        return encode(store(), self.description, tokens.text, resolve_embedding=resolve).conditions[
-            0
-        ]
+        return encode_chunks_by_kind(store(), self.description, self._chunks(tokens)).conditions[0]
+
+    def _chunks(self, tokens: Mapping[str, Any]) -> Chunks:
+        """Tokens in the form of `tokenize`, for each encoder; raises TypeError for another form."""
+        from graphengine.diffusion.prompt import Token
+
+        kinds = [encoder.kind for encoder in self.description.encoders]
+        if not isinstance(tokens, Mapping) or {_letter(kind) for kind in kinds} - tokens.keys():
+            wanted = ", ".join(_letter(kind) for kind in kinds)
+            raise TypeError(f"tokens must be a dict with {wanted}, as this CLIP's tokenize() gives")
+        return {
+            kind: tuple(
+                tuple(Token(pair[0], float(pair[1])) for pair in chunk)
+                for chunk in tokens[_letter(kind)]
+            )
+            for kind in kinds
+        }
 
     def __getattr__(self, name: str) -> Any:
         raise _not_here("CLIP", name)
@@ -371,6 +493,12 @@ class Noise:
         if self.seed is None:
             return samples.new_zeros(samples.shape)
         return initial_noise(samples, self.seed, input_latent.get("batch_index"))
+
+
+def _resolve() -> Callable[[str], sockets.FileRef | None] | None:
+    """What finds the files of embeddings, in the call that is under way."""
+    context = running_context()
+    return None if context is None else context.embedding
 
 
 def model_of(value: Any) -> sockets.Model:

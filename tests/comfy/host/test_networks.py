@@ -57,7 +57,36 @@ def test_functions_on_a_model_change_what_it_gives(serve: Serve) -> None:
         for how in ("zero", "weights"):
             assert await apart(client, prompt(model={"how": how})) > 0.01, how
         entry, _ = await watched(client, prompt(model={"how": "unknown"}))
-        assert "MODEL has no set_model_attn1_patch" in error_of(entry)["exception_message"]
+        assert "MODEL has no set_model_patch('emb_patch')" in error_of(entry)["exception_message"]
+
+    serve(scenario)
+
+
+def test_functions_act_in_the_blocks_that_comfyui_numbers(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        nodes = prompt(model={"how": "look"})
+        nodes["places"] = node("NetPlaces", after=link("theirs"))
+        assert await apart(client, nodes) == 0
+        entry, _ = await watched(client, nodes)
+        seen = shown(entry, "places")
+        inputs = [place.removeprefix("in ") for place in seen if place.startswith("in input")]
+        assert inputs == [f"input {number}" for number in range(len(inputs))]
+        outputs = [place for place in seen if place.startswith("out ")]
+        assert outputs == [f"out output {number}" for number in range(len(inputs))]
+        assert "attn1 middle 0" in seen
+        assert {place.split()[0] for place in seen} == {"attn1", "attn2", "in", "out"}
+        assert await apart(client, prompt(model={"how": "replace"})) < 1e-4
+        for how in ("blind", "values", "louder", "bright", "after"):
+            assert await apart(client, prompt(model={"how": how})) > 1e-3, how
+
+    serve(scenario)
+
+
+def test_freeu_as_plugins_have_it_gives_our_freeu(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        nodes = prompt(model={"how": "freeu"}, ours={"model": link("free")})
+        nodes["free"] = node("FreeU", model=link("file"), b1=1.3, b2=1.4, s1=0.9, s2=0.2)
+        assert await apart(client, nodes) < 1e-4
 
     serve(scenario)
 
@@ -69,6 +98,10 @@ def test_words_pictures_and_files_cross_unchanged(serve: Serve) -> None:
         for how in ("tokens", "scheduled", "class"):
             nodes[how] = node("NetWords", clip=link("file", 1), text="a red circle", how=how)
             nodes[f"same {how}"] = node("NetSame", a=link("words"), b=link(how))
+        nodes["heavier"] = node(
+            "NetWords", clip=link("file", 1), text="a red circle", how="weights"
+        )
+        nodes["other"] = node("NetSame", a=link("words"), b=link("heavier"))
         nodes["decoded"] = node("VAEDecode", samples=link("theirs"), vae=link("file", 2))
         for how in ("method", "class", "tiled"):
             nodes[how + "!"] = node(
@@ -84,5 +117,6 @@ def test_words_pictures_and_files_cross_unchanged(serve: Serve) -> None:
         assert entry["status"]["status_str"] == "success", error_of(entry)["exception_message"]
         same = {key: float(shown(entry, key)[0]) for key in nodes if key.startswith("same")}
         assert max(same.values()) < 1e-6, same
+        assert float(shown(entry, "other")[0]) > 1e-3
 
     serve(scenario)

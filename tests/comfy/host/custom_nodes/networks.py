@@ -64,7 +64,7 @@ class Words:
             "required": {
                 "clip": ("CLIP",),
                 "text": ("STRING", {"multiline": True}),
-                "how": (["tokens", "scheduled", "class"],),
+                "how": (["tokens", "scheduled", "class", "weights"],),
             }
         }
 
@@ -75,6 +75,12 @@ class Words:
         if how == "class":
             return nodes.CLIPTextEncode().encode(clip, text)
         tokens = clip.tokenize(text)
+        (chunk,) = tokens["l"]
+        assert len(chunk) == 77 and chunk[0] == (49406, 1.0) and chunk[-1] == (49407, 1.0)
+        words = clip.tokenize(text, return_word_ids=True)["l"][0]
+        assert [word for _, _, word in words][:6] == [0, 1, 2, 3, 0, 0], words
+        if how == "weights":
+            tokens = {"l": [[(id, weight * 1.1) for id, weight in chunk]]}
         if how == "scheduled":
             return (clip.encode_from_tokens_scheduled(tokens),)
         cond, pooled = clip.encode_from_tokens(tokens, return_pooled=True)
@@ -82,10 +88,102 @@ class Words:
         return (node_helpers.conditioning_set_values(words, {"start_percent": 0.0}),)
 
 
+def attend(q, k, v, options):
+    """What a network does itself, from what a function is told."""
+    shape = (*q.shape[:2], options["n_heads"], options["dim_head"])
+    q, k, v = (t.reshape(t.shape[0], -1, *shape[2:]).transpose(1, 2) for t in (q, k, v))
+    weights = (q @ k.transpose(-1, -2) * options["dim_head"] ** -0.5).softmax(-1)
+    return (weights @ v).transpose(1, 2).reshape(*shape[:2], -1)
+
+
+PLACES = []
+
+
+def look(model):
+    """Note which blocks there are, and change nothing."""
+
+    def seen(kind):
+        def patch(*tensors):
+            *tensors, options = tensors
+            assert options["cond_or_uncond"] and options["original_shape"][1] == 4
+            assert len(options["sigmas"]) == len(tensors[0])
+            PLACES.append((kind, *options["block"]))
+            return tensors[0] if len(tensors) == 1 else tuple(tensors)
+
+        return patch
+
+    PLACES.clear()
+    model.set_model_attn1_patch(seen("attn1"))
+    model.set_model_attn2_patch(seen("attn2"))
+    model.set_model_attn1_output_patch(seen("attn1 out"))
+    model.set_model_attn2_output_patch(seen("attn2 out"))
+    model.set_model_input_block_patch(seen("in"))
+    model.set_model_input_block_patch_after_skip(seen("in after"))
+    model.set_model_output_block_patch(seen("out"))
+
+
+def replace_all(model):
+    for number in range(12):
+        for kind in ("set_model_attn1_replace", "set_model_attn2_replace"):
+            getattr(model, kind)(attend, "input", number)
+            getattr(model, kind)(attend, "output", number, 0)
+            getattr(model, kind)(attend, "middle", number)
+
+
+def filtered(x, scale):
+    frequencies = torch.fft.fftshift(torch.fft.fftn(x.float(), dim=(-2, -1)), dim=(-2, -1))
+    rows, columns = x.shape[-2] // 2, x.shape[-1] // 2
+    frequencies[..., rows - 1 : rows + 1, columns - 1 : columns + 1] *= scale
+    back = torch.fft.ifftshift(frequencies, dim=(-2, -1))
+    return torch.fft.ifftn(back, dim=(-2, -1)).real.to(x.dtype)
+
+
+def freeu(model):
+    base = model.get_model_object("diffusion_model").conv_in.out_channels
+    scales = {base * 4: (1.3, 0.9), base * 2: (1.4, 0.2)}
+
+    def patch(h, hsp, options):
+        if h.shape[1] in scales:
+            backbone, skip = scales[h.shape[1]]
+            h[:, : h.shape[1] // 2] = h[:, : h.shape[1] // 2] * backbone
+            hsp = filtered(hsp, skip)
+        return h, hsp
+
+    model.set_model_output_block_patch(patch)
+
+
+BLOCKS = {
+    "look": look,
+    "replace": replace_all,
+    "freeu": freeu,
+    "blind": lambda model: model.set_model_attn2_patch(lambda n, k, v, o: (n, k, v * 0)),
+    "values": lambda model: model.set_model_attn1_replace(lambda q, k, v, o: v, "middle", 0),
+    "louder": lambda model: model.set_model_attn2_output_patch(lambda n, o: n * 2),
+    "bright": lambda model: model.set_model_input_block_patch(lambda h, o: h * 1.1),
+    "after": lambda model: model.set_model_input_block_patch_after_skip(lambda h, o: h * 1.1),
+}
+
+
+class Places:
+    """Which blocks were patched."""
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"after": ("LATENT",)}}
+
+    RETURN_TYPES = ()
+    OUTPUT_NODE = True
+    FUNCTION = "run"
+
+    def run(self, after):
+        return {"ui": {"shown": [" ".join(map(str, place)) for place in dict.fromkeys(PLACES)]}}
+
+
 class Change:
     @classmethod
     def INPUT_TYPES(cls):
         how = ["nothing", "cfg", "pre", "post", "wrapper", "zero", "weights", "unknown"]
+        how += list(BLOCKS)
         return {"required": {"model": ("MODEL",), "how": (how,)}}
 
     RETURN_TYPES = ("MODEL",)
@@ -114,7 +212,9 @@ class Change:
             bias = next(iter(network.conv_out.parameters())).new_zeros(4) + 1
             changed.add_patches({"diffusion_model.out.2.bias": ("diff", (bias,))}, 0.5)
         if how == "unknown":
-            changed.set_model_attn1_patch(lambda *args: args)
+            changed.set_model_patch(lambda *args: args, "emb_patch")
+        if how in BLOCKS:
+            BLOCKS[how](changed)
         assert changed.is_clone(model) and model.get_model_object("model_sampling").sigma_max > 1
         return (changed,)
 
@@ -181,5 +281,5 @@ class Same:
 
 
 NODE_CLASS_MAPPINGS = {
-    f"Net{cls.__name__}": cls for cls in (Sample, Words, Change, Pictures, Load, Same)
+    f"Net{cls.__name__}": cls for cls in (Sample, Words, Change, Pictures, Load, Same, Places)
 }
