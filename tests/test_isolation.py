@@ -7,6 +7,8 @@ import io
 import itertools
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ from graphengine.api import Image, node
 from graphengine.context import CancelFlag
 from graphengine.engine import Engine, RunResult
 from graphengine.errors import NodeFailed
-from graphengine.events import NodeProgress, NodeWarning
+from graphengine.events import NodePreview, NodeProgress, NodeWarning
 from graphengine.folders import Folders
 from graphengine.isolation.values import Packed, pack, unpack
 from graphengine.plugin_tools.same import same
@@ -80,6 +82,13 @@ PLUGIN = """
     def make(image: Image, context: Context) -> Two:
         context.progress(1, 2)
         return Two(Palette("warm", image), 5, Artifacts(texts=("made",)))
+
+    @node("Show")
+    def show(side: int, context: Context) -> int:
+        import PIL.Image
+
+        context.preview(lambda: PIL.Image.new("RGB", (side, 2), (9, 8, 7)))
+        return side
 
     @node("Use")
     async def use(palette: Palette) -> float:
@@ -146,6 +155,49 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isolated]:
 def pid(isolated: Isolated) -> int:
     """The process as it is now; the number makes it a call that is in no cache."""
     return int(isolated.value({"x": n("Process", x=next(isolated.numbers))}))
+
+
+def test_progress_and_previews_are_seen_while_it_runs(isolated: Isolated) -> None:
+    isolated.value({"x": n("Show", side=3)})
+    (preview,) = (event for event in isolated.events if isinstance(event, NodePreview))
+
+    assert preview.node_id == "x"
+    assert preview.image.size == (3, 2)
+    assert preview.image.getpixel((2, 1)) == (9, 8, 7)
+
+
+LOOPS = """
+import sys, threading, time
+from pathlib import Path
+
+from graphengine.context import CancelFlag
+from graphengine.isolation.process import PluginProcess
+
+process = PluginProcess(Path(sys.executable))
+process.ask("load", sys.argv[1], __import__("graphengine.folders", fromlist=["x"]).Folders(
+    *(Path(),) * 4))
+process.answer(CancelFlag(), 60)
+process.ask("call", "Crash", {"how": "loop"}, None)
+time.sleep(0.3)
+print(process._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_its_endless_loop_does_not_outlive_an_engine_that_is_killed(tmp_path: Path) -> None:
+    Isolated(tmp_path)
+    command = [sys.executable, "-c", LOOPS, str(tmp_path / "plugins" / "pack")]
+    engine = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert engine.stdout is not None
+    child = int(engine.stdout.readline())
+    assert Path(f"/proc/{child}").exists()
+    engine.kill()
+    engine.wait()
+    engine.stdout.close()
+    until = time.monotonic() + 10
+    while Path(f"/proc/{child}/exe").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not Path(f"/proc/{child}/exe").exists()
 
 
 def test_tensors_cross_both_ways_and_specs_are_whole(isolated: Isolated) -> None:

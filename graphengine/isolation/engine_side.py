@@ -108,6 +108,8 @@ class IsolatedPlugin:
                 raise NeedsInputs(tuple(said[0]))
             if what == "failed":
                 raise _error(*said)
+            if what == "preview" and context is not None:
+                context.preview(partial(_picture, *said))
             if what == "event" and context is not None:
                 context.run.emit(dataclasses.replace(said[0], node_id=context.node_id))
 
@@ -122,6 +124,13 @@ class IsolatedPlugin:
                 raise _error(*said)
             self._told = said[0]
         return self._process
+
+
+def _picture(size: tuple[int, int], content: bytes) -> Any:
+    """A PIL image of RGB bytes."""
+    import PIL.Image
+
+    return PIL.Image.frombytes("RGB", size, content)
 
 
 def _lazily(value: Any) -> Any:

@@ -1,13 +1,16 @@
-"""The isolated process: ``python -m graphengine.isolation.plugin_side DESCRIPTOR``.
+"""The isolated process: ``python -m graphengine.isolation.plugin_side CHANNEL LIFELINE``.
 
-It loads the plugin, tells its nodes, and calls them when it is asked to.
+It loads the plugin, tells its nodes, and calls them when it is asked to. ``LIFELINE`` is a pipe
+whose other end the engine holds: when the engine has gone, whatever happens here ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import fcntl
 import inspect
+import os
 import socket
 import sys
 import traceback
@@ -16,7 +19,7 @@ from typing import Any
 
 from graphengine.context import CancelFlag, Context, Surroundings
 from graphengine.errors import GraphEngineError
-from graphengine.events import Event, NodeProgress, NodeWarning
+from graphengine.events import Event, NodePreview, NodeProgress, NodeWarning
 from graphengine.folders import Folders
 from graphengine.isolation.channel import Channel
 from graphengine.parameters import Choice
@@ -90,6 +93,9 @@ class PluginSide:
     def _emit(self, event: Event) -> None:
         if isinstance(event, NodeProgress | NodeWarning):
             self._channel.send("event", event)
+        if isinstance(event, NodePreview):
+            image = event.image.convert("RGB")
+            self._channel.send("preview", image.size, image.tobytes())
 
 
 def _fields(spec: NodeSpec, folders: Folders) -> dict[str, Any]:
@@ -129,5 +135,22 @@ def _no_models() -> Any:
     raise GraphEngineError("no_models")
 
 
+def end_with(lifeline: int) -> None:
+    """Have the system end this process and what it started when the pipe's other end closes.
+
+    Its signal needs nothing of Python, so it also ends a library's call that never comes back.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+    flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC | os.O_NONBLOCK)
+    try:
+        gone = os.read(lifeline, 1) == b""
+    except BlockingIOError:
+        gone = False
+    if gone:
+        sys.exit("the engine has gone")
+
+
 if __name__ == "__main__":
+    end_with(int(sys.argv[2]))
     PluginSide(Channel(socket.socket(fileno=int(sys.argv[1])), own_classes=True)).serve()

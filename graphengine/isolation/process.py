@@ -33,20 +33,23 @@ class PluginProcess:
 
     def __init__(self, python: Path) -> None:
         ours, theirs = socket.socketpair()
-        command = [str(python), "-m", "graphengine.isolation.plugin_side", str(theirs.fileno())]
+        lifeline, self._lifeline = os.pipe()
+        ends = (theirs.fileno(), lifeline)
         self._process = subprocess.Popen(
-            command,
-            pass_fds=(theirs.fileno(),),
+            [str(python), "-m", "graphengine.isolation.plugin_side", *map(str, ends)],
+            pass_fds=ends,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         theirs.close()
+        os.close(lifeline)
         self._end = ours
         self._channel = Channel(ours, own_classes=False)
         self._said: deque[str] = deque(maxlen=200)
         self.printed = 0
+        self._closed = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -101,6 +104,9 @@ class PluginProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if not self._closed:
+            self._closed = True
+            os.close(self._lifeline)
         self._end.close()
         self._reader.join(1)
 

@@ -33,7 +33,7 @@ class PluginInfo(Model):
 
 
 class PackInfo(Model):
-    """A plugin written for ComfyUI. It is loaded when the server starts, and runs unmodified."""
+    """A plugin written for ComfyUI. It runs unmodified, and is loaded anew when it is saved."""
 
     name: str
     path: str = Field(description="The file or folder that it is; if it failed, the file that did.")

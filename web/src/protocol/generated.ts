@@ -556,7 +556,7 @@ export interface OutputInfo {
   readonly optional: boolean;
 }
 
-/** A plugin written for ComfyUI. It is loaded when the server starts, and runs unmodified. */
+/** A plugin written for ComfyUI. It runs unmodified, and is loaded anew when it is saved. */
 export interface PackInfo {
   readonly name: string;
   /** The file or folder that it is; if it failed, the file that did. */

@@ -2,7 +2,7 @@
 
 import i18next from "i18next";
 import type { PluginInfo } from "../../protocol/generated";
-import { refreshPlugins } from "../../state/plugins";
+import { refreshPlugins, usePlugins } from "../../state/plugins";
 import { useServer } from "../../state/server";
 import { attempt, tell } from "../notices/notices";
 import { usePanels } from "../open";
@@ -20,14 +20,17 @@ export function watchPlugins(): void {
 
 async function changed(names: readonly string[]): Promise<void> {
   const plugins = (await refresh()) ?? [];
+  const { packs } = usePlugins.getState();
   for (const name of names) {
     const plugin = plugins.find((one) => one.name === name);
-    if (plugin === undefined) tell(i18next.t("plugins.gone", { name }));
-    else told(plugin);
+    const pack = packs.find((one) => one.name === name);
+    if (plugin !== undefined) told(plugin);
+    else if (pack !== undefined) told({ ...pack, title: name, state: "enabled" });
+    else tell(i18next.t("plugins.gone", { name }));
   }
 }
 
-function told(plugin: PluginInfo): void {
+function told(plugin: Pick<PluginInfo, "title" | "state" | "failures" | "nodes">): void {
   const [failure] = plugin.failures;
   const name = plugin.title;
   const look = {
