@@ -84,6 +84,7 @@ def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
         shutil.rmtree(server.base / "user" / "default" / kept, ignore_errors=True)
     made = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
     made.set_default_timeout(20_000)
+    made.grant_permissions(["clipboard-read", "clipboard-write"])
     yield made
     made.close()
 

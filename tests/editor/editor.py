@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ DROP = """async ([name, type, content]) => {
   const canvas = document.querySelector('main');
   for (const kind of ['dragenter', 'dragover', 'drop'])
     canvas.dispatchEvent(new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true}));
+}"""
+
+
+MIDDLE = """(path) => {
+  const {x, y} = path.getPointAtLength(path.getTotalLength() / 2);
+  const {a, d, e, f} = path.getScreenCTM();
+  return [x * a + e, y * d + f];
 }"""
 
 
@@ -66,10 +74,6 @@ class Editor:
         if settings.get_attribute("aria-pressed") == "true":
             settings.click()
 
-    def select(self, title: str) -> None:
-        """Click a node's header."""
-        self.node(title).get_by_role("heading").click()
-
     def drag(self, start: Locator, to: Locator | tuple[float, float]) -> None:
         """With the left button, from the middle of one thing to another or to a place."""
         from_x, from_y = _middle(start)
@@ -77,9 +81,46 @@ class Editor:
         mouse = self.page.mouse
         mouse.move(from_x, from_y)
         mouse.down()
+        mouse.move(from_x + 3, from_y)  # a node follows only what comes after this threshold
         mouse.move((from_x + to_x) / 2, (from_y + to_y) / 2, steps=3)
         mouse.move(to_x, to_y, steps=3)
         mouse.up()
+
+    def drag_by(self, start: Locator, x: float, y: float) -> None:
+        """With the left button, from the middle of a thing so far to the right and down."""
+        from_x, from_y = _middle(start)
+        self.drag(start, (from_x + x, from_y + y))
+
+    def select(self, *titles: str) -> None:
+        """Click the headers of nodes, holding Ctrl from the second on."""
+        for place, title in enumerate(titles):
+            heading = self.node(title).get_by_role("heading")
+            heading.click(modifiers=["Control"] if place else [])
+
+    def menu(self, on: Locator | tuple[float, float], item: str) -> None:
+        """Choose from the menu of a thing or a place."""
+        if isinstance(on, tuple):
+            self.page.mouse.click(*on, button="right")
+        else:
+            on.click(button="right")
+        self.page.get_by_role("menuitem", name=item).click()
+
+    def wire(self, color: str, number: int = 0) -> tuple[float, float]:
+        """The middle of a link of a colour, as "blue" for pictures; the last one is -1."""
+        links = self.page.locator(f"path.react-flow__edge-path[style*='socket-{color}']")
+        x, y = links.nth(number).evaluate(MIDDLE)
+        return x, y
+
+    def drawn(self) -> dict[str, Any]:
+        """All that is on the canvas as a workflow, by selecting and copying it."""
+        self.page.locator("section.canvas").focus()
+        self.keys("Control+a", "Control+c")
+        return dict(json.loads(self.page.evaluate("navigator.clipboard.readText()")))
+
+    def size(self) -> tuple[int, int]:
+        """How many nodes and links there are."""
+        found = self.drawn()
+        return len(found["nodes"]), len(found["links"])
 
     def keys(self, *keys: str) -> None:
         """Press keys one after the other."""

@@ -1,4 +1,4 @@
-"""From an empty canvas to a picture by mouse."""
+"""From an empty canvas to a picture, by mouse and by keyboard alone."""
 
 from __future__ import annotations
 
@@ -89,14 +89,91 @@ def test_a_link_dropped_in_the_open_offers_only_what_fits_and_a_wrong_one_says_w
     expect(editor.page.get_by_text("MODEL does not fit LATENT")).to_be_visible()
     expect(editor.wires).to_have_count(1)
 
-    editor.keys("Control+z")  # the link
-    editor.keys("Control+z")  # the node
+    editor.keys("Control+z")  # the node with its link
     expect(editor.nodes).to_have_count(1)
     expect(editor.wires).to_have_count(0)
     editor.keys("Control+Shift+z")
-    editor.keys("Control+Shift+z")
     expect(editor.nodes).to_have_count(2)
     expect(editor.wires).to_have_count(1)
+
+
+def add_by_keys(editor: Editor, name: str) -> None:
+    """Search for a node and add what is found first; it has the focus then."""
+    before = editor.nodes.count()
+    editor.keys("Insert")
+    choose(editor, name)
+    expect(editor.nodes).to_have_count(before + 1)
+    expect(editor.page.locator(".react-flow__node:focus")).to_have_count(1)
+
+
+def choose(editor: Editor, words: str) -> None:
+    """Type into the list that is open and take what is found first."""
+    expect(editor.page.get_by_role("combobox").and_(editor.page.locator(":focus"))).to_be_visible()
+    editor.page.keyboard.type(words)
+    expect(editor.page.locator("[role=option]").first).to_be_visible()
+    editor.keys("Enter")
+
+
+def tab_to(editor: Editor, name: str, *, back: bool = False) -> None:
+    """Press Tab until the focus is on something that is called so."""
+    focused = "document.activeElement.ariaLabel ?? document.activeElement.innerText"
+    for _ in range(60):
+        editor.keys("Shift+Tab" if back else "Tab")
+        if str(editor.page.evaluate(focused)).startswith(name):
+            return
+    raise AssertionError(f"Tab does not reach {name}")
+
+
+def test_a_picture_is_built_from_an_empty_canvas_by_keyboard_alone(editor: Editor) -> None:
+    expect(editor.node("Save picture")).to_be_visible()
+    editor.keys("Alt+n")
+    expect(editor.nodes).to_have_count(0)
+    add_by_keys(editor, "CheckpointLoaderSimple")
+    tab_to(editor, "Output CLIP")
+    editor.keys("Enter")
+    tab_to(editor, "New node")
+    editor.keys("Enter")
+    choose(editor, "CLIPTextEncode")
+    tab_to(editor, "text")
+    editor.page.keyboard.type("a blue ring")
+    editor.keys("Escape")
+    add_by_keys(editor, "KSampler")
+    for socket in ("Input model", "Input positive", "Input negative"):
+        tab_to(editor, socket)
+        editor.keys("Enter")
+        choose(editor, "")
+    tab_to(editor, "Input latent image")
+    editor.keys("Enter")
+    tab_to(editor, "New node")
+    editor.keys("Enter")
+    choose(editor, "EmptyLatentImage")
+    for name in ("width", "height"):
+        tab_to(editor, name)
+        editor.page.keyboard.type("64")
+        editor.keys("Enter", "Escape")
+    add_by_keys(editor, "VAEDecode")
+    tab_to(editor, "Input samples")
+    editor.keys("Enter")
+    choose(editor, "ksampler")
+    tab_to(editor, "Input vae")
+    editor.keys("Enter")
+    choose(editor, "")
+    tab_to(editor, "Output IMAGE")
+    editor.keys("Enter")
+    tab_to(editor, "New node")
+    editor.keys("Enter")
+    choose(editor, "SaveImage")
+    expect(editor.wires).to_have_count(8)
+
+    editor.keys("l")
+    job = editor.run()
+
+    assert job["state"] == "done", job["error"]
+    picture = editor.node("Save Image").get_by_role("img", name="picture 1 of 1")
+    expect(picture).to_be_in_viewport()
+    inputs = [node["inputs"] for node in job["prompt"].values()]
+    assert {"text": "a blue ring"}.items() <= next(i for i in inputs if "text" in i).items()
+    assert next(i["width"] for i in inputs if "width" in i) == 64
 
 
 def test_the_palette_opens_a_new_workflow_by_keyboard(editor: Editor) -> None:

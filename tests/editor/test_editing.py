@@ -2,42 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-import pytest
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import expect
 
 from tests.editor.editor import Editor
-
-
-@pytest.fixture(autouse=True)
-def clipboard(context: BrowserContext) -> None:
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-
-
-def select(editor: Editor, *titles: str) -> None:
-    """Click the nodes' titles, holding Ctrl from the second on."""
-    for place, title in enumerate(titles):
-        heading = editor.node(title).get_by_role("heading")
-        heading.click(modifiers=["Control"] if place else [])
-
-
-def drawn(editor: Editor) -> dict[str, Any]:
-    """All that is on the canvas, by selecting and copying it."""
-    editor.page.locator("section.canvas").focus()
-    editor.keys("Control+a", "Control+c")
-    return dict(json.loads(editor.page.evaluate("navigator.clipboard.readText()")))
-
-
-def size(editor: Editor) -> tuple[int, int]:
-    found = drawn(editor)
-    return len(found["nodes"]), len(found["links"])
-
-
-def menu(editor: Editor, on: Locator, item: str) -> None:
-    on.click(button="right")
-    editor.page.get_by_role("menuitem", name=item).click()
 
 
 def test_copies_leave_their_outer_links_behind_unless_asked(editor: Editor) -> None:
@@ -47,15 +14,15 @@ def test_copies_leave_their_outer_links_behind_unless_asked(editor: Editor) -> N
         (("Control+d",), 10),
         (("Control+Shift+d",), 15),
     ]:
-        select(editor, "Sampler", "Decode")
+        editor.select("Sampler", "Decode")
         editor.keys(*keys)
-        assert size(editor) == (9, links)
+        assert editor.size() == (9, links)
         editor.keys("Control+z")
-        assert size(editor) == (7, 9)
+        assert editor.size() == (7, 9)
 
 
 def test_nodes_are_cut_into_another_tab_and_each_tab_keeps_its_view(editor: Editor) -> None:
-    select(editor, "Sampler")
+    editor.select("Sampler")
     editor.keys("Control+x")
     expect(editor.node("Sampler")).to_have_count(0)
     before = editor.node("Decode").bounding_box()
@@ -69,7 +36,7 @@ def test_nodes_are_cut_into_another_tab_and_each_tab_keeps_its_view(editor: Edit
 
 def test_nodes_are_muted_and_bypassed(editor: Editor) -> None:
     sampler = editor.node("Sampler")
-    select(editor, "Sampler")
+    editor.select("Sampler")
     editor.keys("Control+b")
     expect(sampler).to_have_attribute("data-mode", "bypassed")
     expect(sampler.locator("svg.ghost path")).to_have_count(1)
@@ -89,9 +56,9 @@ def test_numbers_take_arithmetic_and_become_inputs_and_back(editor: Editor) -> N
     steps.press("Escape")
     expect(steps).to_have_value("22")
     row = editor.node("Sampler").locator(".widget-row", has_text="steps")
-    menu(editor, row, "Make it an input")
+    editor.menu(row, "Make it an input")
     expect(steps).to_have_count(0)
-    menu(editor, row, "Make it a field again")
+    editor.menu(row, "Make it a field again")
     expect(steps).to_have_value("22")
 
 
@@ -106,4 +73,4 @@ def test_keys_of_an_input_method_are_no_shortcuts(editor: Editor) -> None:
         keyboard.send("Input.dispatchKeyEvent", event)
     keyboard.send("Input.insertText", {"text": "猫"})
     expect(text).to_have_value("猫")
-    assert size(editor) == (7, 9)
+    assert editor.size() == (7, 9)

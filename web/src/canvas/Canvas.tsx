@@ -16,6 +16,7 @@ import {
   type Viewport,
 } from "@xyflow/react";
 import {
+  type FocusEvent,
   type KeyboardEvent,
   type MouseEvent,
   useCallback,
@@ -27,12 +28,15 @@ import {
 } from "react";
 import { useTranslation } from "react-i18next";
 import { allCommands } from "../commands/all";
-import { callByKey } from "../commands/keys";
+import { callByKey, isTyping } from "../commands/keys";
 import { GRAPH_INPUT, GRAPH_OUTPUT, type Point } from "../model/document";
+import { inputType, type LooseEnd, outputType } from "../model/edits";
 import { snapped } from "../model/measures";
+import { ANY } from "../model/sockets";
 import { NodeView } from "../nodes/NodeView";
 import { BoundaryView, GroupView, NoteView, RerouteView } from "../nodes/OtherViews";
 import { useShowing, useTypes } from "../nodes/shapes";
+import { useServer } from "../state/server";
 import {
   activeGraph,
   activeGraphId,
@@ -45,7 +49,7 @@ import { LightLayer } from "./LightLayer";
 import { endsOf, link, tryLink } from "./linking";
 import { Minimap } from "./Minimap";
 import { boundsOf, dragged, inside, makeScene, type Scene } from "./scene";
-import { camera, GRID, isRefusal, type LooseEnd, show, useView } from "./view";
+import { camera, GRID, isRefusal, show, useView } from "./view";
 import { Wire } from "./Wire";
 
 const NODE_TYPES = {
@@ -63,6 +67,8 @@ const LIGHT_BELOW = 0.3;
 const LIGHT_MANY_BELOW = 0.6;
 const CROWD = 160;
 const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.02 };
+/** Pixels that stay free around what is brought into view. */
+const EDGE = 24;
 const NO_NODES: FlowNode[] = [];
 const NO_EDGES: FlowEdge[] = [];
 const NO_PLACES: ReadonlyMap<string, { x: number; y: number }> = new Map();
@@ -124,6 +130,8 @@ function Flow() {
       }}
       onDoubleClick={openSearch}
       onKeyDownCapture={arrowCommand}
+      onKeyDown={letGo}
+      onFocus={(event) => bringIntoView(event, wrapper.current)}
     >
       <ReactFlow<FlowNode, FlowEdge>
         nodes={light ? NO_NODES : (nodes as FlowNode[])}
@@ -238,6 +246,10 @@ function useCamera(wrapper: React.RefObject<HTMLElement | null>, scene: Scene): 
     };
     camera.current = {
       zoomBy: (factor) => void flow.zoomTo(flow.getZoom() * factor, { duration: 120 }),
+      panBy: (dx, dy) => {
+        const { x, y, zoom } = flow.getViewport();
+        void flow.setViewport({ x: x + dx, y: y + dy, zoom });
+      },
       centre: () => point(flow.screenToFlowPosition(middle())),
       toCanvas: ([x, y]) => point(flow.screenToFlowPosition({ x, y })),
       toScreen: ([x, y]) => point(flow.flowToScreenPosition({ x, y })),
@@ -303,15 +315,22 @@ function useNodeChanges(setPlaces: SetPlaces, latest: React.RefObject<readonly F
       let isDragging = false;
       let moved = false;
       const selection: [string, boolean][] = [];
+      // Who resizes writes the new corner too.
+      const resized = new Set(
+        changes.flatMap((change) => (change.type === "dimensions" ? [change.id] : [])),
+      );
       for (const change of changes) {
         if (change.type === "select") selection.push([change.id, change.selected]);
         if (change.type !== "position" || change.position === undefined) continue;
+        if (resized.has(change.id)) continue;
         moved = true;
         isDragging ||= change.dragging === true;
         moving.current.set(change.id, change.position);
         moveContents(change.id, change.position, latest.current, frames.current, moving.current);
       }
-      const ended = changes.some((one) => one.type === "position" && one.dragging !== true);
+      const ended = changes.some(
+        (one) => one.type === "position" && one.dragging !== true && !resized.has(one.id),
+      );
       if (isDragging) setPlaces(new Map(moving.current));
       else if (moved || (ended && moving.current.size > 0)) {
         commitPlaces(moving.current);
@@ -338,7 +357,7 @@ function moveContents(
   if (group === undefined) return;
   const frame = nodes.find((node) => node.id === id);
   if (frame === undefined) return;
-  const held = frames.get(id) ?? nodes.filter((node) => !node.selected && inside(frame, node));
+  const held = frames.get(id) ?? nodes.filter((node) => isCarried(frame, node));
   frames.set(id, held);
   const [left, top] = group.bounds;
   for (const node of held) {
@@ -347,6 +366,10 @@ function moveContents(
       y: node.position.y + position.y - top,
     });
   }
+}
+
+function isCarried(frame: FlowNode, node: FlowNode): boolean {
+  return !node.selected && node.draggable !== false && inside(frame, node);
 }
 
 export function commitPlaces(places: ReadonlyMap<string, { x: number; y: number }>): void {
@@ -421,19 +444,21 @@ function onConnectEnd(
   const screen = screenPoint(event);
   const end = looseEnd(state.fromHandle);
   const at = camera.current?.toCanvas(screen);
-  if (end === null || at === undefined) return;
-  show({ search: { at, screen, link: end, replaces: null } });
+  if (at === undefined) return;
+  show({ search: { at, screen, link: end } });
 }
 
-function looseEnd(handle: { nodeId: string; id?: string | null; type: string }): LooseEnd | null {
-  const output = handle.type === "source";
-  const node = document.querySelector(
-    `.react-flow__handle[data-nodeid="${CSS.escape(handle.nodeId)}"][data-handleid="${CSS.escape(handle.id ?? "")}"]`,
-  );
-  const type = node?.getAttribute("data-type") ?? "*";
-  return output
-    ? { from: { node: handle.nodeId, place: Number(handle.id ?? 0) }, type }
-    : { to: { node: handle.nodeId, name: handle.id ?? "" }, type };
+function looseEnd(handle: { nodeId: string; id?: string | null; type: string }): LooseEnd {
+  const { workflow } = activeTab() ?? EMPTY;
+  const graphId = activeGraphId();
+  const types = useServer.getState().nodes;
+  const node = handle.nodeId;
+  if (handle.type === "source") {
+    const from = { node, place: Number(handle.id ?? 0) };
+    return { from, type: outputType(workflow, graphId, types, from) ?? ANY };
+  }
+  const to = { node, name: handle.id ?? "" };
+  return { to, type: inputType(workflow, graphId, types, to) ?? ANY };
 }
 
 /** A link's end was dragged to another socket. */
@@ -461,15 +486,38 @@ function arrowCommand(event: KeyboardEvent): void {
   if (callByKey(event.nativeEvent, allCommands)) event.stopPropagation();
 }
 
+/** What gets the focus by keyboard is brought into view. */
+function bringIntoView({ target }: FocusEvent<HTMLElement>, box: HTMLElement | null): void {
+  if (box === null || target === box || !target.matches(":focus-visible")) return;
+  const view = box.getBoundingClientRect();
+  const own = target.getBoundingClientRect();
+  const beyond = (from: number, to: number, least: number, most: number) =>
+    from < least ? least - from : to > most ? Math.max(least - from, most - to) : 0;
+  const x = beyond(own.left, own.right, view.left + EDGE, view.right - EDGE);
+  const y = beyond(own.top, own.bottom, view.top + EDGE, view.bottom - EDGE);
+  if (x !== 0 || y !== 0) camera.current?.panBy(x, y);
+}
+
+/** Escape leaves a field for its node, where keys are commands again; then what is selected. */
+function letGo({ key, target, currentTarget, nativeEvent }: KeyboardEvent): void {
+  if (key !== "Escape" || nativeEvent.isComposing || !(target instanceof Element)) return;
+  const node = target.closest<HTMLElement>(".react-flow__node");
+  if (isTyping(target)) node?.focus({ preventScroll: true });
+  else if (currentTarget.contains(target)) useWorkspace.getState().select([]);
+}
+
 // --- search and menus --------------------------------------------------------------------------
 
+/** A double click adds a node: in the open there, on a link into the link. */
 function openSearch(event: MouseEvent): void {
-  const pane =
-    event.target instanceof Element && event.target.closest(".react-flow__pane, .light-layer");
+  const hit = event.target instanceof Element ? event.target : null;
   const screen: Point = [event.clientX, event.clientY];
   const at = camera.current?.toCanvas(screen);
-  if (!pane || at === undefined) return;
-  show({ search: { at, screen, link: null, replaces: null } });
+  if (at === undefined || !hit?.closest(".react-flow__pane") || hit.closest(".react-flow__node")) {
+    return;
+  }
+  const into = hit.closest(".react-flow__edge")?.getAttribute("data-id");
+  show({ search: { at, screen, ...(into ? { into } : {}) } });
 }
 
 function openMenu(

@@ -8,7 +8,8 @@ import { shortcutsOf, shortcutText } from "../commands/keys";
 import { GRAPH_INPUT, linksInto, TOP } from "../model/document";
 import { showAsInput } from "../model/edits";
 import { inputValue } from "../model/shape";
-import { demoteInput, promoteInput } from "../model/subgraphs";
+import { demoteInput, demoteOutput, promoteInput } from "../model/subgraphs";
+import { slotKey } from "../nodes/rename";
 import { shapeAt } from "../nodes/shapes";
 import { isPinned, togglePin } from "../panels/eight/pins";
 import { runActive } from "../state/run";
@@ -71,6 +72,8 @@ function Items({ menu }: { readonly menu: Menu }) {
       return <LinkItems menu={menu} id={target.id} at={target.at} />;
     case "widget":
       return <WidgetItems id={target.id} input={target.input} />;
+    case "slot":
+      return <SlotItems side={target.side} name={target.name} />;
   }
 }
 
@@ -82,7 +85,7 @@ function CanvasItems({ menu }: { readonly menu: Menu }) {
       <Item
         text={t("canvas.command.add")}
         keys="Shift+A"
-        run={() => show({ search: { at, screen: menu.screen, link: null, replaces: null } })}
+        run={() => show({ search: { at, screen: menu.screen } })}
       />
       <Item text={t("canvas.command.note")} run={() => addNote(at)} />
       <Item text={t("canvas.command.reroute")} run={() => addReroute(at)} />
@@ -115,7 +118,7 @@ function NodeItems({ id, menu }: { readonly id: string; readonly menu: Menu }) {
       <Commands ids={NODE} />
       <Item
         text={t("canvas.replace")}
-        run={() => show({ search: { at, screen: menu.screen, link: null, replaces: id } })}
+        run={() => show({ search: { at, screen: menu.screen, replaces: id } })}
       />
       <Line />
       <Colors />
@@ -149,11 +152,7 @@ function LinkItems({ menu, id, at }: LinkItemsProps) {
       {link !== undefined && (
         <Item
           text={t("canvas.addBetween")}
-          run={() => {
-            const from = { node: link.from, place: link.fromSlot };
-            const end = { from, type: link.type };
-            show({ search: { at, screen: menu.screen, link: end, replaces: null } });
-          }}
+          run={() => show({ search: { at, screen: menu.screen, into: id } })}
         />
       )}
       <Item
@@ -223,6 +222,28 @@ function WidgetItems({ id, input }: { readonly id: string; readonly input: strin
           }
         />
       )}
+    </>
+  );
+}
+
+interface SlotItemsProps {
+  readonly side: "inputs" | "outputs";
+  readonly name: string;
+}
+
+/** What can be done with an input or output of the subgraph in which one stands. */
+function SlotItems({ side, name }: SlotItemsProps) {
+  const { t } = useTranslation();
+  const remove = side === "inputs" ? demoteInput : demoteOutput;
+  const onRemove = () => {
+    const tab = activeTab();
+    if (tab === undefined) return;
+    useWorkspace.getState().apply(remove(tab.workflow, activeGraphId(), name));
+  };
+  return (
+    <>
+      <Item text={t("canvas.command.rename")} run={() => show({ naming: slotKey(side, name) })} />
+      <Item text={t("canvas.removeSlot")} run={onRemove} />
     </>
   );
 }

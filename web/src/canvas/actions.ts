@@ -1,10 +1,19 @@
 /** What commands, menus and keys do on the canvas. */
 
-import { type Change, frameAround } from "../model/changes";
+import type { Change } from "../model/changes";
 import { copied, pasted } from "../model/clipboard";
-import { freshId, type GraphNode, makeNode, type NodeId, type Point } from "../model/document";
+import {
+  type Bounds,
+  freshId,
+  type GraphNode,
+  makeNode,
+  type NodeId,
+  type Point,
+} from "../model/document";
 import {
   type Alignment,
+  addInto,
+  addJoined,
   aligned,
   edit,
   nodeOf,
@@ -15,15 +24,14 @@ import {
   withFlag,
 } from "../model/edits";
 import { newUuid } from "../model/ids";
-import { layout } from "../model/layout";
-import { isCollapsed, isPinned } from "../model/measures";
-import { accepts } from "../model/sockets";
+import { frameOf, layout } from "../model/layout";
+import { holds, isCollapsed, isPinned } from "../model/measures";
 import { makeSubgraph, unpackSubgraph } from "../model/subgraphs";
-import { measuresAt, shapeAt } from "../nodes/shapes";
+import { measuresAt } from "../nodes/shapes";
 import type { NodeInfo } from "../protocol/generated";
+import { useServer } from "../state/server";
 import { activeGraph, activeGraphId, activeTab, useWorkspace } from "../state/workspace";
-import { link } from "./linking";
-import { camera, type LooseEnd, type Search } from "./view";
+import { camera, type Search } from "./view";
 
 const state = () => useWorkspace.getState();
 const apply = (change: Change | readonly Change[], group?: string) =>
@@ -42,43 +50,61 @@ export function hasSelection(): boolean {
 
 // --- adding ------------------------------------------------------------------------------------
 
-/** A new node where the search was opened, linked to what it was dropped from. */
+/** Add what the search found: where it was opened, linked to what it was opened from. */
 export function addFound(info: NodeInfo, search: Search): void {
-  if (search.replaces !== null) {
-    const node = activeGraph().nodes.get(search.replaces);
-    if (node !== undefined) apply(replaceType(activeGraph(), activeGraphId(), node, info));
+  const tab = activeTab();
+  if (tab === undefined) return;
+  const graph = activeGraph();
+  const graphId = activeGraphId();
+  const old = graph.nodes.get(search.replaces ?? "");
+  if (old !== undefined) {
+    apply(replaceType(graph, graphId, old, info));
     return;
   }
-  const id = addNode(info, search.at);
-  if (search.link !== null) linkTo(id, search.link);
+  const [x, y] = search.yields ? freePlace(search.at) : search.at;
+  const node = nodeOf(info, freshId(graph.nodes.keys()), [Math.round(x), Math.round(y)]);
+  const types = useServer.getState().nodes;
+  const link = graph.links.get(search.into ?? "");
+  apply(
+    link === undefined
+      ? addJoined(tab.workflow, graphId, types, node, search.link ?? {})
+      : addInto(tab.workflow, graphId, types, node, link),
+  );
+  state().select([node.id]);
 }
 
-export function addNode(info: NodeInfo, at: Point): NodeId {
-  const graph = activeGraph();
-  const id = freshId(graph.nodes.keys());
-  const item = nodeOf(info, id, [Math.round(at[0]), Math.round(at[1])]);
-  apply({ kind: "add", graph: activeGraphId(), nodes: [{ item }] }, `add ${id}`);
-  state().select([id]);
-  return id;
-}
+const NEW_SIZE = [260, 220] as const;
+const GAP = 30;
 
-/** Link a new node to a loose end: exact types before "anything". */
-function linkTo(id: NodeId, end: LooseEnd): void {
-  const shape = shapeAt(state(), id);
-  if (shape === undefined) return;
-  if ("from" in end) {
-    const inputs = [...shape.sockets, ...shape.widgets].filter((one) =>
-      accepts(one.type, end.type),
-    );
-    const best = inputs.find((one) => one.type === end.type) ?? inputs[0];
-    if (best !== undefined) link({ from: end.from, to: { node: id, name: best.name } });
-  } else {
-    const fits = shape.outputs
-      .map((one, place) => ({ one, place }))
-      .filter(({ one }) => accepts(end.type, one.type));
-    const best = fits.find(({ one }) => one.type === end.type) ?? fits[0];
-    if (best !== undefined) link({ from: { node: id, place: best.place }, to: end.to });
+/** The nearest place from here downwards where a new node covers no other. */
+function freePlace([x, y]: Point): Point {
+  const beside = [...activeGraph().nodes.values()]
+    .map(boxOf)
+    .filter(([left, , width]) => left < x + NEW_SIZE[0] && left + width > x)
+    .sort((a, b) => a[1] - b[1]);
+  let free = y;
+  for (const [, top, , height] of beside) {
+    if (top < free + NEW_SIZE[1] && top + height > free) free = top + height + GAP;
   }
+  return [x, free];
+}
+
+/** Where a search opened by keyboard stands on the screen. */
+export function searchPlace(): Point {
+  const [x, y] = camera.current?.toScreen(camera.current.centre()) ?? [480, 360];
+  return [x - 180, y - 160];
+}
+
+/** Where a node goes that is added by keyboard: beside what it belongs to, else in the middle. */
+export function placeBeside(id: NodeId | undefined, side: "left" | "right" = "right"): Point {
+  const node = activeGraph().nodes.get(id ?? "");
+  if (node === undefined) {
+    const [x, y] = camera.current?.centre() ?? [0, 0];
+    return [x - NEW_SIZE[0] / 2, y - NEW_SIZE[1] / 2];
+  }
+  const [x, y] = node.position;
+  const width = measuresAt(node.id)?.size[0] ?? NEW_SIZE[0];
+  return [side === "right" ? x + width + 2 * GAP : x - NEW_SIZE[0] - 2 * GAP, y];
 }
 
 export function addNote(at = camera.current?.centre() ?? [0, 0]): void {
@@ -180,25 +206,17 @@ export function paintSelected(color: string | null): void {
 
 // --- frames and subgraphs ----------------------------------------------------------------------
 
-const FRAME_MARGIN = 24;
-const FRAME_TITLE = 28;
-
 export function groupSelected(title: string): void {
-  const nodes = selectedNodes();
-  const bounds = nodes.map((node) => {
-    const [width, height] = measuresAt(node.id)?.size ?? [200, 100];
-    return [node.position[0], node.position[1], width, height] as const;
-  });
-  const [cx, cy] = camera.current?.centre() ?? [0, 0];
-  const [x, y, width, height] =
-    bounds.length === 0
-      ? ([cx - 200, cy - 150, 400, 300] as const)
-      : frameAround(bounds, FRAME_MARGIN);
-  const frame = [x, y - FRAME_TITLE, width, height + FRAME_TITLE] as const;
-  const id = `group-${newUuid()}`;
-  const group = { id, title, bounds: frame, color: null, extra: {} };
+  const boxes = selectedNodes().map(boxOf);
+  const [x, y] = camera.current?.centre() ?? [0, 0];
+  const bounds = boxes.length === 0 ? ([x - 200, y - 150, 400, 300] as const) : frameOf(boxes);
+  const group = { id: `group-${newUuid()}`, title, bounds, color: null, extra: {} };
   apply({ kind: "add", graph: activeGraphId(), groups: [{ item: group }] });
-  state().select([id]);
+  state().select([group.id]);
+}
+
+function boxOf(node: GraphNode): Bounds {
+  return [...node.position, ...(measuresAt(node.id)?.size ?? NEW_SIZE)];
 }
 
 export function subgraphOfSelected(name: string): void {
@@ -230,21 +248,34 @@ export function unpackSelected(): void {
 
 // --- places ------------------------------------------------------------------------------------
 
-/** Lay out the selected nodes, or all if fewer than two are selected. */
+/** Lay out the selected nodes and what selected frames hold, or all if those are fewer than two. */
 export async function arrange(): Promise<void> {
   const graph = activeGraph();
   const graphId = activeGraphId();
-  const chosen = selectedNodes();
-  const nodes = (chosen.length > 1 ? chosen : [...graph.nodes.values()]).filter(
-    (node) => !isPinned(node),
+  const all = [...graph.nodes.values()];
+  const { selection = new Set<string>() } = activeTab() ?? {};
+  const frames = [...graph.groups.values()].filter((group) => selection.has(group.id));
+  const chosen = all.filter(
+    (node) => selection.has(node.id) || frames.some((frame) => holds(frame.bounds, boxOf(node))),
   );
+  const nodes = (chosen.length > 1 ? chosen : all).filter((node) => !isPinned(node));
   if (nodes.length === 0) return;
-  const to = await layout(
+  const found = await layout(
     graph,
     nodes.map((node) => node.id),
-    (id) => measuresAt(id)?.size ?? [200, 100],
+    (id) => measuresAt(id)?.size ?? NEW_SIZE,
   );
-  apply({ kind: "move", graph: graphId, to });
+  apply([
+    { kind: "move", graph: graphId, to: found.nodes },
+    ...Object.entries(found.groups).map(
+      ([group, bounds]): Change => ({
+        kind: "edit-group",
+        graph: graphId,
+        group,
+        fields: { bounds },
+      }),
+    ),
+  ]);
   if (chosen.length < 2) state().fit();
 }
 

@@ -23,16 +23,11 @@ const ALIGNMENTS: readonly Alignment[] = [
   "rows",
 ];
 
+/** The search for a node, in the middle of the view; what it adds goes beside the selected node. */
 export function openSearch(): void {
-  const at = camera.current?.centre() ?? [0, 0];
-  const [x, y] = camera.current?.toScreen(at) ?? [300, 200];
+  const selected = actions.selectedNodes().at(-1)?.id;
   show({
-    search: {
-      at: [at[0] - 130, at[1] - 60],
-      screen: [x - 180, y - 160],
-      link: null,
-      replaces: null,
-    },
+    search: { at: actions.placeBeside(selected), screen: actions.searchPlace(), yields: true },
   });
 }
 

@@ -22,6 +22,8 @@ export type FlowEdge = Edge<{ type: string }>;
 
 const NO_DATA: Record<string, never> = {};
 const SOCKET = 12;
+/** Below the nodes also while it is selected: React Flow then adds a thousand. */
+const FRAME_Z = -1001;
 const BOUNDARY_WIDTH = 160;
 
 interface Made {
@@ -50,6 +52,7 @@ export function flowNode(
     data: NO_DATA,
     width,
     height,
+    measured: { width, height },
     selected,
     draggable: !isPinned(node),
     zIndex: 1,
@@ -99,8 +102,9 @@ export function flowGroup(group: Group, selected: boolean): FlowNode {
     data: NO_DATA,
     width,
     height,
+    measured: { width, height },
     selected,
-    zIndex: -1,
+    zIndex: FRAME_Z,
     dragHandle: ".group-title",
     handles: [],
   };
@@ -141,6 +145,7 @@ function boundaryNode(id: string, subgraph: Subgraph, place: Point): FlowNode {
     data: NO_DATA,
     width,
     height,
+    measured: { width, height },
     deletable: false,
     handles: names.map((name, at) => ({
       id: inputs ? (name === NEW_SLOT ? "-1" : String(at)) : name,
@@ -191,6 +196,8 @@ export function flowEdge(
     targetHandle: name,
     selected,
     focusable: false,
+    // Sockets and the outline tell of the links; their ids say nothing to anybody.
+    domAttributes: { "aria-hidden": true },
     data: { type: link.type },
   };
   madeEdges.set(link, { key, flow });

@@ -1,6 +1,7 @@
 /** What the active graph looks like: boxes and wires by place, for all that is not React. */
 
 import {
+  type Bounds,
   GRAPH_INPUT,
   GRAPH_OUTPUT,
   type Graph,
@@ -8,7 +9,7 @@ import {
   type Point,
   type Workflow,
 } from "../model/document";
-import type { Measures } from "../model/measures";
+import { holds, type Measures } from "../model/measures";
 import type { NodeShape, NodeTypes } from "../model/shape";
 import { measuresOf, shapeOf } from "../nodes/shapes";
 import { boundaryNodes, type FlowEdge, type FlowNode, flowEdge, flowGroup, flowNode } from "./flow";
@@ -100,17 +101,12 @@ export function dragged(
 
 /** Whether a frame holds a node whole: it moves with the frame. */
 export function inside(frame: FlowNode, node: FlowNode): boolean {
-  const right = (one: FlowNode) => one.position.x + (one.width ?? 0);
-  const bottom = (one: FlowNode) => one.position.y + (one.height ?? 0);
-  return (
-    node.id !== frame.id &&
-    node.id !== GRAPH_INPUT &&
-    node.id !== GRAPH_OUTPUT &&
-    node.position.x >= frame.position.x &&
-    node.position.y >= frame.position.y &&
-    right(node) <= right(frame) &&
-    bottom(node) <= bottom(frame)
-  );
+  const edge = node.id === frame.id || node.id === GRAPH_INPUT || node.id === GRAPH_OUTPUT;
+  return !edge && holds(boxOf(frame), boxOf(node));
+}
+
+function boxOf({ position, width = 0, height = 0 }: FlowNode): Bounds {
+  return [position.x, position.y, width, height];
 }
 
 /** The rectangle around nodes; null if there are none. */

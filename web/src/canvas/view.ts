@@ -2,21 +2,21 @@
 
 import { create } from "zustand";
 import type { Point } from "../model/document";
-import type { Input, Output, Refusal } from "../model/edits";
-
-/** A link that has one end: where it begins. */
-export type LooseEnd =
-  | { readonly from: Output; readonly type: string }
-  | { readonly to: Input; readonly type: string };
+import type { LooseEnd, Refusal } from "../model/edits";
 
 export interface Search {
   /** Where the new node goes, on the canvas. */
   readonly at: Point;
   /** Where the list opens, on the screen. */
   readonly screen: Point;
-  readonly link: LooseEnd | null;
+  /** Whether the place may give way to what stands there. */
+  readonly yields?: boolean;
+  /** What the new node is linked to. */
+  readonly link?: LooseEnd;
+  /** The link into which the new node is put. */
+  readonly into?: string;
   /** The node that gets another type, instead of a new node. */
-  readonly replaces: string | null;
+  readonly replaces?: string;
 }
 
 export type MenuTarget =
@@ -24,7 +24,8 @@ export type MenuTarget =
   | { readonly kind: "node"; readonly id: string }
   | { readonly kind: "group"; readonly id: string }
   | { readonly kind: "link"; readonly id: string; readonly at: Point }
-  | { readonly kind: "widget"; readonly id: string; readonly input: string };
+  | { readonly kind: "widget"; readonly id: string; readonly input: string }
+  | { readonly kind: "slot"; readonly side: "inputs" | "outputs"; readonly name: string };
 
 export interface Menu {
   readonly target: MenuTarget;
@@ -96,6 +97,8 @@ export function isRefusal(value: object): value is Refusal {
 /** What the canvas lets others do with its viewport; set while it is mounted. */
 export interface Camera {
   zoomBy(factor: number): void;
+  /** Move what is seen by pixels of the screen. */
+  panBy(x: number, y: number): void;
   /** The point of the canvas in the middle of the view. */
   centre(): Point;
   toCanvas(screen: Point): Point;

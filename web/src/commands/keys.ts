@@ -62,11 +62,12 @@ export function shortcutText(shortcut: string): string {
 export function shortcutOf(event: KeyboardEvent): string {
   const mod = onMac() ? event.metaKey : event.ctrlKey;
   const other = onMac() ? event.ctrlKey : event.metaKey;
-  const key =
-    event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key;
-  const shift = event.shiftKey && (key.length > 1 || /[A-Z]/.test(key));
+  // With Shift a digit's key tells what the layout writes there, as "!".
+  const digit = event.shiftKey ? /^Digit(\d)$/.exec(event.code)?.[1] : undefined;
+  const key = digit ?? (event.key === " " ? "Space" : event.key);
+  const shift = event.shiftKey && (key.length > 1 || /[a-z\d]/i.test(key));
   const held = [mod && "Mod", other && "Ctrl", event.altKey && "Alt", shift && "Shift"];
-  return [...held.filter(Boolean), key].join("+");
+  return [...held.filter(Boolean), key.length === 1 ? key.toUpperCase() : key].join("+");
 }
 
 /** Whether the event happens in something that is typed in. */

@@ -1,7 +1,7 @@
 /** What people do with nodes and links, as changes. */
 
 import type { NodeInfo } from "../protocol/generated";
-import { batch, type Change, type NodeFields } from "./changes";
+import { applyChange, batch, type Change, type NodeFields } from "./changes";
 import {
   freshId,
   GRAPH_INPUT,
@@ -22,7 +22,7 @@ import {
 } from "./document";
 import type { Json, JsonObject } from "./json";
 import { type NodeShape, type NodeTypes, nodeShape } from "./shape";
-import { accepts } from "./sockets";
+import { ANY, accepts } from "./sockets";
 import { withBoundarySlot } from "./subgraphs";
 
 export interface Output {
@@ -34,6 +34,11 @@ export interface Input {
   readonly node: NodeId;
   readonly name: string;
 }
+
+/** A link that has one end: where it begins. */
+export type LooseEnd =
+  | { readonly from: Output; readonly type: string }
+  | { readonly to: Input; readonly type: string };
 
 /** Why a link cannot be. */
 export type Refusal =
@@ -218,6 +223,80 @@ export function nodeOf(info: NodeInfo, id: NodeId, position: Point): GraphNode {
       .map(({ name, type }) => ({ name, type })),
     outputs: info.outputs.map(({ name, type }) => ({ name, type })),
   });
+}
+
+/** A new node with links to what it was added for, in the place of what was linked there. */
+export function addJoined(
+  workflow: Workflow,
+  graphId: GraphId,
+  types: NodeTypes,
+  node: GraphNode,
+  { from, to }: { readonly from?: Output; readonly to?: Input },
+): Change {
+  const changes: Change[] = [];
+  let now = workflow;
+  const then = (change: Change | Refusal | null) => {
+    if (change === null || "refused" in change) return;
+    changes.push(change);
+    [now] = applyChange(now, change);
+  };
+  then({ kind: "add", graph: graphId, nodes: [{ item: node }] });
+  const shape = shapeIn(now, graphId, types, node.id);
+  if (from !== undefined && shape !== null) {
+    const type = outputType(now, graphId, types, from) ?? ANY;
+    const inputs = [...shape.sockets, ...shape.widgets];
+    const input = bestOf(inputs, type, (one) => accepts(one.type, type));
+    then(input && connect(now, graphId, types, from, { node: node.id, name: input.name }));
+  }
+  if (to !== undefined && shape !== null) {
+    const type = inputType(now, graphId, types, to) ?? ANY;
+    const output = bestOf(shape.outputs, type, (one) => accepts(type, one.type));
+    const place = output === null ? -1 : shape.outputs.indexOf(output);
+    then(place === -1 ? null : connect(now, graphId, types, { node: node.id, place }, to));
+  }
+  return batch(changes);
+}
+
+/** A new node put into a link: what went along the link goes through the node. */
+export function addInto(
+  workflow: Workflow,
+  graphId: GraphId,
+  types: NodeTypes,
+  node: GraphNode,
+  link: Link,
+): Change {
+  const removal: Change = { kind: "remove", graph: graphId, links: [link.id] };
+  const [without] = applyChange(workflow, removal);
+  return batch([
+    removal,
+    addJoined(without, graphId, types, node, endsOf(workflow, graphId, link)),
+  ]);
+}
+
+/** Where a link begins and ends, by the names of the sockets. */
+export function endsOf(
+  workflow: Workflow,
+  graphId: GraphId,
+  link: Link,
+): { readonly from: Output; readonly to: Input } {
+  const slots =
+    link.to === GRAPH_OUTPUT
+      ? workflow.subgraphs.get(graphId)?.outputs
+      : graphOf(workflow, graphId).nodes.get(link.to)?.inputs;
+  return {
+    from: { node: link.from, place: link.fromSlot },
+    to: { node: link.to, name: slots?.[link.toSlot]?.name ?? "" },
+  };
+}
+
+/** What fits: one of exactly the type before one that takes anything. */
+function bestOf<T extends { readonly type: string }>(
+  slots: readonly T[],
+  type: string,
+  fits: (slot: T) => boolean,
+): T | null {
+  const fitting = slots.filter(fits);
+  return fitting.find((slot) => slot.type === type) ?? fitting[0] ?? null;
 }
 
 function firstValue(input: NodeInfo["inputs"][number]): Json {

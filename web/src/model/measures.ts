@@ -1,6 +1,6 @@
 /** How large a node is and where its sockets are, in pixels: known before anything is drawn. */
 
-import type { GraphNode, Point, Size } from "./document";
+import type { Bounds, GraphNode, Point, Size } from "./document";
 import type { InputShape, NodeShape } from "./shape";
 
 export const HEADER = 32;
@@ -115,6 +115,14 @@ function fixed(size: Size, shape: NodeShape): Measures {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, one) => total + one, 0);
+}
+
+/** Whether a frame holds a box whole: it moves with the frame. */
+export function holds(
+  [left, top, width, height]: Bounds,
+  [x, y, boxWidth, boxHeight]: Bounds,
+): boolean {
+  return x >= left && y >= top && x + boxWidth <= left + width && y + boxHeight <= top + height;
 }
 
 /** The nearest point of the grid. */

@@ -20,13 +20,14 @@ export function findTypes(
   types: Iterable<NodeInfo>,
   words: string,
   language: "en" | "ja",
-  fitting: Fitting | null = null,
+  fittings: readonly Fitting[] = [],
 ): readonly Found[] {
   const wanted = plain(words);
   const found: Found[] = [];
   for (const info of types) {
-    const fit = fitting === null ? 0 : fitScore(info, fitting);
-    if (fit === null) continue;
+    const fits = fittings.map((fitting) => fitScore(info, fitting));
+    if (fits.includes(null)) continue;
+    const fit = fits.reduce<number>((total, one) => total + (one ?? 0), 0);
     const score = wanted === "" ? 0 : wordScore(info, wanted, language);
     if (score === null) continue;
     found.push({ info, score: score + fit + custom(info) });

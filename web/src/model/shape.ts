@@ -151,12 +151,22 @@ function fromValues(node: GraphNode): readonly Declared[] {
     .map(([name, value]) => fromSlot({ name, type: "*" }, widgetFor(value)));
 }
 
-function fromSlot(slot: Slot, widget: WidgetInfo | null): Declared {
+/** What the file calls a slot besides its name; null if nothing. */
+export function givenLabel(slot: Slot): string | null {
   const label = slot.extra?.["label"] ?? slot.extra?.["localized_name"];
+  return typeof label === "string" && label !== "" ? label : null;
+}
+
+/** A slot's name for reading. */
+export function slotLabel(slot: Slot): string {
+  return givenLabel(slot) ?? slot.name.replaceAll("_", " ");
+}
+
+function fromSlot(slot: Slot, widget: WidgetInfo | null): Declared {
   return {
     name: slot.name,
     type: slot.type,
-    label: typeof label === "string" ? label : null,
+    label: givenLabel(slot),
     widget,
     default: undefined,
     many: false,
@@ -228,12 +238,11 @@ function outputsOf(
     info?.outputs ?? subgraph?.outputs ?? [];
   const count = Math.max(known.length, node.outputs.length);
   return Array.from({ length: count }, (_, place) => {
-    const slot = node.outputs[place] ?? subgraph?.outputs[place];
-    const label = slot?.extra?.["label"];
+    const slot = subgraph?.outputs[place] ?? node.outputs[place];
     return {
       name: known[place]?.name ?? slot?.name ?? "",
       type: known[place]?.type ?? slot?.type ?? "*",
-      label: typeof label === "string" ? label : null,
+      label: slot === undefined ? null : givenLabel(slot),
     };
   });
 }

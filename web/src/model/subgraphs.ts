@@ -11,6 +11,8 @@ import {
   type GraphNode,
   graphOf,
   type Link,
+  linksInto,
+  linksOutOf,
   makeNode,
   type NodeId,
   type Point,
@@ -275,53 +277,79 @@ export function promoteInput(
   ]);
 }
 
+/** Call an input or output of a subgraph something; links and values know it by its name. */
+export function labelled(
+  workflow: Workflow,
+  graphId: GraphId,
+  side: "inputs" | "outputs",
+  name: string,
+  label: string,
+): Change {
+  const slots = workflow.subgraphs.get(graphId)?.[side] ?? [];
+  const named = (slot: Slot): Slot => {
+    const { label: _, localized_name: __, ...extra } = slot.extra ?? {};
+    return { ...slot, extra: label === "" ? extra : { ...extra, label } };
+  };
+  const fields = { [side]: slots.map((slot) => (slot.name === name ? named(slot) : slot)) };
+  return { kind: "edit-subgraph", id: graphId, fields };
+}
+
 /** Take an input of a subgraph away: from its edge, and from all its instances. */
 export function demoteInput(workflow: Workflow, graphId: GraphId, name: string): Change {
   const subgraph = workflow.subgraphs.get(graphId);
   const place = subgraph?.inputs.findIndex((slot) => slot.name === name) ?? -1;
   if (subgraph === undefined || place === -1) return batch([]);
   const inner = [...subgraph.graph.links.values()].filter((link) => link.from === GRAPH_INPUT);
-  const gone = inner.filter((link) => link.fromSlot === place);
-  const later = inner.filter((link) => link.fromSlot > place);
   return batch([
-    { kind: "remove", graph: graphId, links: gone.map((link) => link.id) },
-    replacedLinks(graphId, later, (link) => ({ ...link, fromSlot: link.fromSlot - 1 })),
+    withoutPlace(graphId, inner, "fromSlot", place),
     { kind: "edit-subgraph", id: graphId, fields: { inputs: without(subgraph.inputs, place) } },
-    ...instancesOf(workflow, graphId).flatMap(({ graph, node }) =>
-      withoutInput(workflow, graph, node, name),
-    ),
+    ...instancesOf(workflow, graphId).flatMap(({ graph, node }): Change[] => {
+      const at = node.inputs.findIndex((slot) => slot.name === name);
+      const { [name]: _, ...values } = node.values;
+      const fields = at === -1 ? { values } : { values, inputs: without(node.inputs, at) };
+      const links = linksInto(graphOf(workflow, graph), node.id);
+      return [
+        ...(at === -1 ? [] : [withoutPlace(graph, links, "toSlot", at)]),
+        { kind: "edit-node", graph, node: node.id, fields },
+      ];
+    }),
   ]);
 }
 
-function withoutInput(
-  workflow: Workflow,
-  graphId: GraphId,
-  node: GraphNode,
-  name: string,
-): readonly Change[] {
-  const at = node.inputs.findIndex((slot) => slot.name === name);
-  if (at === -1) return [];
-  const links = [...graphOf(workflow, graphId).links.values()].filter(
-    (link) => link.to === node.id,
-  );
-  return [
-    {
-      kind: "remove",
-      graph: graphId,
-      links: links.filter((link) => link.toSlot === at).map((link) => link.id),
-    },
-    replacedLinks(
-      graphId,
-      links.filter((link) => link.toSlot > at),
-      (link) => ({ ...link, toSlot: link.toSlot - 1 }),
-    ),
-    {
-      kind: "edit-node",
-      graph: graphId,
-      node: node.id,
-      fields: { inputs: without(node.inputs, at) },
-    },
-  ];
+/** Take an output of a subgraph away: from its edge, and from all its instances. */
+export function demoteOutput(workflow: Workflow, graphId: GraphId, name: string): Change {
+  const subgraph = workflow.subgraphs.get(graphId);
+  const place = subgraph?.outputs.findIndex((slot) => slot.name === name) ?? -1;
+  if (subgraph === undefined || place === -1) return batch([]);
+  const inner = [...subgraph.graph.links.values()].filter((link) => link.to === GRAPH_OUTPUT);
+  return batch([
+    withoutPlace(graphId, inner, "toSlot", place),
+    { kind: "edit-subgraph", id: graphId, fields: { outputs: without(subgraph.outputs, place) } },
+    ...instancesOf(workflow, graphId).flatMap(({ graph, node }): Change[] => [
+      withoutPlace(graph, linksOutOf(graphOf(workflow, graph), node.id), "fromSlot", place),
+      {
+        kind: "edit-node",
+        graph,
+        node: node.id,
+        fields: { outputs: without(node.outputs, place) },
+      },
+    ]),
+  ]);
+}
+
+/** Links without those at a place, and with the places behind it moved up. */
+function withoutPlace(
+  graph: GraphId,
+  links: readonly Link[],
+  end: "fromSlot" | "toSlot",
+  place: number,
+): Change {
+  const gone = links.filter((link) => link[end] === place).map((link) => link.id);
+  const later = links.filter((link) => link[end] > place);
+  return batch([
+    { kind: "remove", graph, links: gone },
+    replacedLinks(graph, later, (link) => ({ ...link, [end]: link[end] - 1 })),
+  ]);
 }
 
 function replacedLinks(graph: GraphId, links: readonly Link[], by: (link: Link) => Link): Change {

@@ -1,12 +1,11 @@
 /** A node on the canvas: title, sockets, widgets, how it is doing, and what it shows. */
 
-import { type NodeProps, NodeResizeControl } from "@xyflow/react";
-import { type MouseEvent, memo, useState } from "react";
+import type { NodeProps } from "@xyflow/react";
+import { type MouseEvent, memo } from "react";
 import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
 import { waysAround } from "../model/bypass";
 import { type GraphNode, linksOutOf } from "../model/document";
-import { edit } from "../model/edits";
 import {
   HEADER,
   isCollapsed,
@@ -23,9 +22,12 @@ import { useNodeRun, useProblems } from "../state/server";
 import { activeGraph, activeGraphId, useDocument, useWorkspace } from "../state/workspace";
 import { Widget } from "../widgets/Widget";
 import { NodeShown } from "./NodeShown";
+import { Resizer } from "./Resizer";
+import { renameNode } from "./rename";
 import { Socket } from "./Socket";
 import { Status, Why } from "./Status";
 import { useMeasures, useNode, usePath, useShape } from "./shapes";
+import { TitleField } from "./TitleField";
 import { inputHelp, inputLabel, nodeTitle, useLanguage } from "./texts";
 
 export const NodeView = memo(function NodeView({ id, selected }: NodeProps) {
@@ -92,7 +94,7 @@ function Frame({ node, shape, measures, selected }: FrameProps) {
             <NodeShown run={run} height={measures.shownHeight} title={title} />
           )}
           {node.mode === "bypassed" && <Ghost node={node} measures={measures} />}
-          {selected && <Resizer node={node} />}
+          {selected && <Resizer node={node.id} least={[LEAST_WIDTH, 60]} />}
         </>
       )}
       {run?.status === "running" && run.max !== undefined && run.max > 0 && (
@@ -137,7 +139,7 @@ function Header({ node, shape, title, problems, path }: HeaderProps) {
     // biome-ignore lint/a11y/noStaticElementInteractions: F2 and the menu do the same by keyboard.
     <header className="node-header" title={description} onDoubleClick={onDoubleClick}>
       <span className="node-dot" aria-hidden="true" />
-      {naming ? <TitleField node={node} title={title} /> : <h3>{title}</h3>}
+      {naming ? <TitleField title={title} rename={renameNode(node.id)} /> : <h3>{title}</h3>}
       {shape.kind === "unknown" && (
         <span className="node-badge bad">{t("canvas.unknownNode")}</span>
       )}
@@ -157,36 +159,6 @@ function Header({ node, shape, title, problems, path }: HeaderProps) {
       <Why path={path} />
       <Status path={path} problems={problems} />
     </header>
-  );
-}
-
-function TitleField({ node, title }: { readonly node: GraphNode; readonly title: string }) {
-  const { t } = useTranslation();
-  const [text, setText] = useState(title);
-  const done = (next: string | null) => {
-    show({ naming: null });
-    const { apply } = useWorkspace.getState();
-    if (next !== null && next !== title) {
-      apply(edit(activeGraphId(), node.id, { title: next.trim() === "" ? null : next }));
-    }
-  };
-  return (
-    <input
-      // biome-ignore lint/a11y/noAutofocus: somebody asked to write the title.
-      autoFocus
-      className="field nodrag"
-      aria-label={t("canvas.title")}
-      value={text}
-      onFocus={(event) => event.target.select()}
-      onChange={(event) => setText(event.target.value)}
-      onBlur={() => done(text)}
-      onKeyDown={(event) => {
-        if (event.nativeEvent.isComposing) return;
-        event.stopPropagation();
-        if (event.key === "Enter") done(text);
-        if (event.key === "Escape") done(null);
-      }}
-    />
   );
 }
 
@@ -325,7 +297,7 @@ function shortText(value: unknown): string {
   return value === undefined || value === null ? "" : String(value).slice(0, 30);
 }
 
-// --- bypass and size ---------------------------------------------------------------------------
+// --- bypass ----------------------------------------------------------------------------------
 
 /** The way around a bypassed node, from its inputs to the outputs that they stand in for. */
 function Ghost({ node, measures }: { readonly node: GraphNode; readonly measures: Measures }) {
@@ -341,26 +313,5 @@ function Ghost({ node, measures }: { readonly node: GraphNode; readonly measures
         );
       })}
     </svg>
-  );
-}
-
-function Resizer({ node }: { readonly node: GraphNode }) {
-  return (
-    <NodeResizeControl
-      className="resizer nodrag"
-      minWidth={LEAST_WIDTH}
-      minHeight={60}
-      onResize={(_, { width, height }) =>
-        useWorkspace.getState().apply(
-          {
-            kind: "resize",
-            graph: activeGraphId(),
-            node: node.id,
-            size: [Math.round(width), Math.round(height)],
-          },
-          { group: `resize ${node.id}` },
-        )
-      }
-    />
   );
 }

@@ -1,22 +1,33 @@
 /** Notes, reroutes, frames, and the two edges of a subgraph. */
 
-import { type NodeProps, NodeResizeControl, NodeResizer } from "@xyflow/react";
-import { memo } from "react";
+import { type NodeProps, NodeResizer } from "@xyflow/react";
+import { type MouseEvent, memo } from "react";
 import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
-import { GRAPH_INPUT, type GraphNode } from "../model/document";
+import {
+  type Bounds,
+  GRAPH_INPUT,
+  GRAPH_OUTPUT,
+  type GraphNode,
+  type Slot,
+} from "../model/document";
 import { edit, NEW_SLOT } from "../model/edits";
 import { HEADER, PADDING, SOCKET_ROW } from "../model/measures";
-import { noteText } from "../model/shape";
+import { noteText, slotLabel } from "../model/shape";
+import { ANY } from "../model/sockets";
 import { activeGraph, activeGraphId, useDocument, useWorkspace } from "../state/workspace";
+import { Resizer } from "./Resizer";
+import { renameGroup, renameNode, renameSlot, slotKey } from "./rename";
 import { Socket } from "./Socket";
 import { useNode, useShape } from "./shapes";
-import { useLanguage } from "./texts";
+import { TitleField } from "./TitleField";
 
 export const NoteView = memo(function NoteView({ id, selected }: NodeProps) {
   const { t } = useTranslation();
   const node = useNode(id);
+  const naming = useView((view) => view.naming === id);
   if (node === undefined) return null;
+  const title = node.title ?? t("canvas.note");
   const color = node.extra["color"];
   const write = (text: string) =>
     useWorkspace.getState().apply(edit(activeGraphId(), id, noteFields(node, text)), {
@@ -25,36 +36,22 @@ export const NoteView = memo(function NoteView({ id, selected }: NodeProps) {
   return (
     <article
       className="note"
-      aria-label={node.title ?? t("canvas.note")}
+      aria-label={title}
       data-selected={selected || undefined}
       style={typeof color === "string" ? ({ "--tint": color } as React.CSSProperties) : undefined}
     >
-      <header>{node.title ?? t("canvas.note")}</header>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: F2 does the same by keyboard. */}
+      <header onDoubleClick={() => show({ naming: id })}>
+        {naming ? <TitleField title={node.title ?? ""} rename={renameNode(id)} /> : title}
+      </header>
       <textarea
         className="nodrag nowheel"
-        aria-label={node.title ?? t("canvas.note")}
+        aria-label={title}
         placeholder={t("canvas.notePlaceholder")}
         value={noteText(node)}
         onChange={(event) => write(event.target.value)}
       />
-      {selected && (
-        <NodeResizeControl
-          className="resizer nodrag"
-          minWidth={140}
-          minHeight={80}
-          onResize={(_, { width, height }) =>
-            useWorkspace.getState().apply(
-              {
-                kind: "resize",
-                graph: activeGraphId(),
-                node: id,
-                size: [Math.round(width), Math.round(height)],
-              },
-              { group: `resize ${id}` },
-            )
-          }
-        />
-      )}
+      {selected && <Resizer node={id} least={[140, 80]} />}
     </article>
   );
 });
@@ -109,13 +106,6 @@ export const GroupView = memo(function GroupView({ id, selected }: NodeProps) {
   const group = useWorkspace((state) => activeGraph(state).groups.get(id));
   const naming = useView((view) => view.naming === id);
   if (group === undefined) return null;
-  const edited = (fields: { title: string }) =>
-    useWorkspace
-      .getState()
-      .apply(
-        { kind: "edit-group", graph: activeGraphId(), group: id, fields },
-        { group: `title ${id}` },
-      );
   return (
     // biome-ignore lint/a11y/useSemanticElements: a frame around nodes is no fieldset.
     <div
@@ -128,19 +118,7 @@ export const GroupView = memo(function GroupView({ id, selected }: NodeProps) {
       {/* biome-ignore lint/a11y/noStaticElementInteractions: F2 does the same by keyboard. */}
       <div className="group-title" onDoubleClick={() => show({ naming: id })}>
         {naming ? (
-          <input
-            // biome-ignore lint/a11y/noAutofocus: somebody asked to write the title.
-            autoFocus
-            className="field nodrag"
-            aria-label={t("canvas.title")}
-            value={group.title}
-            onChange={(event) => edited({ title: event.target.value })}
-            onBlur={() => show({ naming: null })}
-            onKeyDown={(event) => {
-              if (event.nativeEvent.isComposing) return;
-              if (event.key === "Enter" || event.key === "Escape") show({ naming: null });
-            }}
-          />
+          <TitleField title={group.title} rename={renameGroup(id)} />
         ) : (
           group.title || t("canvas.group")
         )}
@@ -155,7 +133,7 @@ export const GroupView = memo(function GroupView({ id, selected }: NodeProps) {
               kind: "edit-group",
               graph: activeGraphId(),
               group: id,
-              fields: { bounds: [x, y, width, height] },
+              fields: { bounds: rounded(x, y, width, height) },
             },
             { group: `resize ${id}` },
           )
@@ -165,57 +143,94 @@ export const GroupView = memo(function GroupView({ id, selected }: NodeProps) {
   );
 });
 
+function rounded(...bounds: Bounds): Bounds {
+  const [x, y, width, height] = bounds;
+  return [Math.round(x), Math.round(y), Math.round(width), Math.round(height)];
+}
+
 /** The inputs or the outputs of the subgraph in which one stands. */
 export const BoundaryView = memo(function BoundaryView({ id }: NodeProps) {
   const { t } = useTranslation();
-  const language = useLanguage();
   const workflow = useDocument();
   const graphId = useWorkspace(activeGraphId);
   const links = useWorkspace((state) => activeGraph(state).links);
   const subgraph = workflow.subgraphs.get(graphId);
   if (subgraph === undefined) return null;
-  const inputs = id === GRAPH_INPUT;
-  const slots = inputs ? subgraph.inputs : subgraph.outputs;
+  const side = id === GRAPH_INPUT ? "inputs" : "outputs";
   const used = new Set(
     [...links.values()].flatMap((link) =>
-      inputs ? (link.from === id ? [link.fromSlot] : []) : link.to === id ? [link.toSlot] : [],
+      side === "inputs"
+        ? link.from === id
+          ? [link.fromSlot]
+          : []
+        : link.to === id
+          ? [link.toSlot]
+          : [],
     ),
   );
-  const title = t(inputs ? "canvas.subgraphInputs" : "canvas.subgraphOutputs");
-  const side = inputs ? "output" : "input";
+  const title = t(side === "inputs" ? "canvas.subgraphInputs" : "canvas.subgraphOutputs");
   return (
-    <article className="node boundary" aria-label={title} lang={language}>
+    <article className="node boundary" aria-label={title}>
       <header className="node-header">
         <h3>{title}</h3>
       </header>
-      {[...slots, { name: NEW_SLOT, type: "*" }].map((slot, place) => {
-        const y = boundaryY(place);
-        const fresh = slot.name === NEW_SLOT;
-        const label = fresh ? t("canvas.newSlot") : slot.name.replaceAll("_", " ");
-        return (
-          <div key={slot.name}>
-            <Socket
-              node={id}
-              side={side}
-              id={inputs ? (fresh ? "-1" : String(place)) : slot.name}
-              type={slot.type}
-              label={label}
-              y={y}
-              linked={used.has(place)}
-            />
-            <span
-              className={`socket-label ${inputs ? "out" : ""}`}
-              style={{ top: y }}
-              data-new={fresh || undefined}
-            >
-              {label}
-            </span>
-          </div>
-        );
-      })}
+      {[...subgraph[side], { name: NEW_SLOT, type: ANY }].map((slot, place) => (
+        <BoundarySlot
+          key={slot.name}
+          side={side}
+          slot={slot}
+          place={place}
+          linked={used.has(place)}
+        />
+      ))}
     </article>
   );
 });
+
+interface BoundarySlotProps {
+  readonly side: "inputs" | "outputs";
+  readonly slot: Slot;
+  readonly place: number;
+  readonly linked: boolean;
+}
+
+function BoundarySlot({ side, slot, place, linked }: BoundarySlotProps) {
+  const { t } = useTranslation();
+  const naming = useView((view) => view.naming === slotKey(side, slot.name));
+  const fresh = slot.name === NEW_SLOT;
+  const label = fresh ? t("canvas.newSlot") : slotLabel(slot);
+  const y = boundaryY(place);
+  const inputs = side === "inputs";
+  const openMenu = (event: MouseEvent) => {
+    event.preventDefault();
+    event.stopPropagation();
+    const target = { kind: "slot", side, name: slot.name } as const;
+    if (!fresh) show({ menu: { target, screen: [event.clientX, event.clientY] } });
+  };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: its socket takes the keys.
+    <div onContextMenu={openMenu}>
+      <Socket
+        node={inputs ? GRAPH_INPUT : GRAPH_OUTPUT}
+        side={inputs ? "output" : "input"}
+        id={inputs ? (fresh ? "-1" : String(place)) : slot.name}
+        type={slot.type}
+        label={label}
+        y={y}
+        linked={linked}
+      />
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the menu does the same by keyboard. */}
+      <span
+        className={`socket-label ${inputs ? "out" : ""}`}
+        style={{ top: y }}
+        data-new={fresh || undefined}
+        onDoubleClick={() => fresh || show({ naming: slotKey(side, slot.name) })}
+      >
+        {naming ? <TitleField title={label} rename={renameSlot(side, slot.name)} /> : label}
+      </span>
+    </div>
+  );
+}
 
 export function boundaryY(place: number): number {
   return HEADER + PADDING + (place + 0.5) * SOCKET_ROW;

@@ -3,8 +3,9 @@
 import { Handle, Position } from "@xyflow/react";
 import type { KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { type LooseEnd, show } from "../canvas/view";
+import { show } from "../canvas/view";
 import type { NodeId } from "../model/document";
+import type { LooseEnd } from "../model/edits";
 import { socketLook } from "../model/sockets";
 
 interface Props {

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Icon } from "./Icon";
 import { usePanels } from "./open";
+import { useReturnFocus } from "./useReturnFocus";
 
 interface Props {
   readonly title: string;
@@ -14,11 +15,16 @@ interface Props {
 export function PanelDialog({ title, className = "", children }: Props) {
   const { t } = useTranslation();
   const close = usePanels((state) => state.close);
+  const returnFocus = useReturnFocus();
   return (
     <Dialog.Root open onOpenChange={(open) => open || close()}>
       <Dialog.Portal>
         <Dialog.Overlay className="veil" />
-        <Dialog.Content className={`dialog ${className}`} aria-describedby={undefined}>
+        <Dialog.Content
+          className={`dialog ${className}`}
+          aria-describedby={undefined}
+          onCloseAutoFocus={returnFocus}
+        >
           <header className="dialog-head">
             <Dialog.Title>{title}</Dialog.Title>
             <Dialog.Close className="button quiet icon" aria-label={t("panels.close")}>

@@ -4,12 +4,14 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { addFound } from "../canvas/actions";
 import { type Search, show, useView } from "../canvas/view";
+import { endsOf, inputType, outputType } from "../model/edits";
 import { type Fitting, findTypes } from "../model/search";
-import { socketLook } from "../model/sockets";
+import type { NodeTypes } from "../model/shape";
+import { ANY, socketLook } from "../model/sockets";
 import { useTypes } from "../nodes/shapes";
 import { typeTitle, useLanguage } from "../nodes/texts";
 import type { NodeInfo } from "../protocol/generated";
-import { activeTab } from "../state/workspace";
+import { activeGraph, activeGraphId, activeTab } from "../state/workspace";
 
 const MOST_SHOWN = 80;
 const WIDTH = 360;
@@ -27,9 +29,10 @@ function Dialog({ search }: { readonly search: Search }) {
   const [words, setWords] = useState("");
   const [at, setAt] = useState(0);
   const box = useRef<HTMLDivElement>(null);
+  const fittings = useMemo(() => fittingsOf(search, types), [search, types]);
   const found = useMemo(
-    () => findTypes(types.values(), words, language, fittingOf(search)).slice(0, MOST_SHOWN),
-    [types, words, language, search],
+    () => findTypes(types.values(), words, language, fittings).slice(0, MOST_SHOWN),
+    [types, words, language, fittings],
   );
   const chosen = Math.min(at, Math.max(0, found.length - 1));
   useEffect(() => {
@@ -51,12 +54,12 @@ function Dialog({ search }: { readonly search: Search }) {
     width: WIDTH,
   };
   const title = t(
-    search.replaces !== null
+    search.replaces !== undefined
       ? "canvas.replaceWith"
-      : search.link === null
+      : fittings.length === 0
         ? "canvas.addNode"
         : "canvas.addFitting",
-    { type: search.link?.type },
+    { type: fittings.map((one) => one.type).join(" → ") },
   );
   return (
     <div ref={box} className="floating add-node" role="dialog" aria-label={title} style={style}>
@@ -137,9 +140,17 @@ function Item({ info, place, chosen, choose }: ItemProps) {
   );
 }
 
-function fittingOf(search: Search): Fitting | null {
-  if (search.link === null) return null;
-  return { type: search.link.type, needs: "from" in search.link ? "input" : "output" };
+/** What the new node must take and give: one end, or both ends of a link. */
+function fittingsOf({ link, into }: Search, types: NodeTypes): readonly Fitting[] {
+  if (link !== undefined) return [{ type: link.type, needs: "from" in link ? "input" : "output" }];
+  const tab = activeTab();
+  const parted = activeGraph().links.get(into ?? "");
+  if (tab === undefined || parted === undefined) return [];
+  const { from, to } = endsOf(tab.workflow, activeGraphId(), parted);
+  return [
+    { type: outputType(tab.workflow, activeGraphId(), types, from) ?? ANY, needs: "input" },
+    { type: inputType(tab.workflow, activeGraphId(), types, to) ?? ANY, needs: "output" },
+  ];
 }
 
 function close(): void {

@@ -4,6 +4,7 @@ import { Dialog } from "radix-ui";
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import * as routes from "../api/routes";
+import { useReturnFocus } from "../panels/useReturnFocus";
 import type { WorkflowVersion } from "../protocol/generated";
 import {
   type Question,
@@ -40,11 +41,12 @@ interface FrameProps {
 
 function Frame({ title, text, children }: FrameProps) {
   const ask = useSaving((state) => state.ask);
+  const returnFocus = useReturnFocus();
   return (
     <Dialog.Root open onOpenChange={(open) => open || ask(null)}>
       <Dialog.Portal>
         <Dialog.Overlay className="veil" />
-        <Dialog.Content className="dialog">
+        <Dialog.Content className="dialog" onCloseAutoFocus={returnFocus}>
           <Dialog.Title asChild>
             <h2>{title}</h2>
           </Dialog.Title>

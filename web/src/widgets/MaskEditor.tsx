@@ -5,6 +5,7 @@ import { type PointerEvent, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { request } from "../api/http";
 import { type Mask, say, show, useView } from "../canvas/view";
+import { useReturnFocus } from "../panels/useReturnFocus";
 import { refreshNodes } from "../state/server";
 import { activeGraphId, useWorkspace } from "../state/workspace";
 import { inputUrl } from "./ImageField";
@@ -22,6 +23,7 @@ function Editor({ mask }: { readonly mask: Mask }) {
   const [erasing, setErasing] = useState(false);
   const [size, setSize] = useState(12);
   const close = () => show({ mask: null });
+  const returnFocus = useReturnFocus();
 
   const prepare = () => {
     const image = picture.current;
@@ -74,7 +76,11 @@ function Editor({ mask }: { readonly mask: Mask }) {
     <Dialog.Root open onOpenChange={(open) => open || close()}>
       <Dialog.Portal>
         <Dialog.Overlay className="veil" />
-        <Dialog.Content className="dialog wide" aria-describedby={undefined}>
+        <Dialog.Content
+          className="dialog wide"
+          aria-describedby={undefined}
+          onCloseAutoFocus={returnFocus}
+        >
           <Dialog.Title asChild>
             <h2>{t("canvas.mask.title")}</h2>
           </Dialog.Title>

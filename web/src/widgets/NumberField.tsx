@@ -29,7 +29,7 @@ export function NumberField({ label, widget, value, set }: FieldProps<NumberWidg
     if (event.key === "Enter") {
       commit(event.currentTarget.value);
       if (event.ctrlKey || event.metaKey) return; // the command that runs the workflow
-    } else if (event.key === "Escape") setDraft(null);
+    } else if (event.key === "Escape" && draft !== null) setDraft(null);
     else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
       event.preventDefault();
       setDraft(null);
