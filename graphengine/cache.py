@@ -25,8 +25,7 @@ _PLAIN_BYTES = 64
 _MAX_RECORDS = 200_000
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A node's results: its outputs in order, what it showed, how long it took.
 
     ``made_by``: the digest of the code that made them; '' if it is not known.

@@ -145,6 +145,8 @@ def join_outputs(
     spec: NodeSpec, calls: tuple[tuple[Any, ...], ...], mapped: bool
 ) -> tuple[Any, ...]:
     """The node's outputs from those of its calls: items laid one after the other."""
+    if not mapped and not spec.gives_items:
+        return calls[0]
     joined: list[Any] = []
     for index, output in enumerate(spec.outputs):
         values = [outputs[index] for outputs in calls]

@@ -34,15 +34,18 @@ def expand(prompt: str, random: Random) -> str:
 
 def expand_prompts(graph: Graph, random: Random) -> Graph:
     """The graph with one text in the place of each prompt that has choices or comments."""
+    names = {spec.id: tuple(_prompt_names(spec)) for spec in graph.specs}
+    if not any(names.values()):
+        return graph
     expanded: dict[str, GraphNode] = {}
     for node in graph.nodes.values():
         texts = {
             name: expand(text, random)
-            for name in _prompt_names(node.spec)
+            for name in names[node.spec.id]
             if isinstance(text := node.values.get(name), str) and _is_dynamic(text)
         }
         if texts:
-            expanded[node.id] = dataclasses.replace(node, values={**node.values, **texts})
+            expanded[node.id] = node._replace(values={**node.values, **texts})
     return dataclasses.replace(graph, nodes={**graph.nodes, **expanded}) if expanded else graph
 
 

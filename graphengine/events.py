@@ -1,11 +1,14 @@
-"""What happens in a run, as values: everything that a progress bar, a log or a server needs."""
+"""What happens in a run, as values: everything that a progress bar, a log or a server needs.
+
+Those of which a large graph makes very many are named tuples, which are made several times faster.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from graphengine.errors import GraphEngineError
 
@@ -69,8 +72,7 @@ class NodesCached:
     nodes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class NodeStarted:
+class NodeStarted(NamedTuple):
     """A node's body is about to be called; ``parent`` is the node that expanded into it.
 
     ``display``: the node in whose place it is shown, if that is another one.
@@ -115,8 +117,7 @@ class NodeWarning:
     warning: GraphEngineError
 
 
-@dataclass(frozen=True)
-class NodeFinished:
+class NodeFinished(NamedTuple):
     """A node's results are there: ``cached`` or just computed in ``seconds``."""
 
     node_id: str

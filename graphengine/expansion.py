@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from graphengine.calls import Called, join_artifacts, join_outputs
@@ -149,7 +149,7 @@ def _parsed(node: GraphNode, piece: Expand) -> Workflow:
 
 def _renamed_node(entry: WorkflowNode, rename: Mapping[str, str]) -> WorkflowNode:
     inputs = {name: _renamed(value, rename) for name, value in entry.inputs.items()}
-    return replace(entry, id=rename.get(entry.id, entry.id), inputs=inputs)
+    return entry._replace(id=rename.get(entry.id, entry.id), inputs=inputs)
 
 
 def _renamed(value: Any, rename: Mapping[str, str]) -> Any:
@@ -179,7 +179,7 @@ def _built(
         return wanted if there is None or there.display is None else there.display
 
     return {
-        node_id: replace(piece, parent=parent, display=shown(node_id))
+            node_id: piece._replace(parent=parent, display=shown(node_id))
         for node_id, piece in graph.nodes.items()
     }
 

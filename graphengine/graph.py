@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphengine.collecting import collector_paused
 from graphengine.errors import Problem, ProblemsFound
@@ -29,8 +29,7 @@ Links = Mapping[str, Link | tuple[Link, ...]]
 """A node's links by input."""
 
 
-@dataclass(frozen=True, slots=True)
-class GraphNode:
+class GraphNode(NamedTuple):
     """A checked node. ``values``: literals and defaults; ``links``: a tuple for a list input.
 
     An input that is in neither was left out and has no default, or None. ``parent``: the node
@@ -64,6 +63,11 @@ class Graph:
     def rank(self) -> Mapping[str, int]:
         """Each node's place in ``order``."""
         return {node_id: place for place, node_id in enumerate(self.order)}
+
+    @cached_property
+    def specs(self) -> tuple[NodeSpec, ...]:
+        """What its nodes are, one of each type."""
+        return tuple({node.spec.id: node.spec for node in self.nodes.values()}.values())
 
     @cached_property
     def sinks(self) -> tuple[str, ...]:
@@ -139,13 +143,15 @@ def check_graph(
 
 def draw_seeds(graph: Graph, random: Random) -> Graph:
     """The graph with a drawn seed, 0 … 2^64 - 1, wherever a seed is -1."""
-    names = _seed_names({node.spec.id: node.spec for node in graph.nodes.values()}.values())
+    names = _seed_names(graph.specs)
+    if not any(names.values()):
+        return graph
     drawn: dict[str, GraphNode] = {}
     for node in graph.nodes.values():
         asked = [n for n in names.get(node.spec.id, ()) if node.values.get(n) == DRAW_SEED]
         if asked:
             seeds = {name: random.randint(0, SEED_MAX) for name in asked}
-            drawn[node.id] = dataclasses.replace(node, values={**node.values, **seeds})
+            drawn[node.id] = node._replace(values={**node.values, **seeds})
     if not drawn:
         return graph
     return dataclasses.replace(graph, nodes={**graph.nodes, **drawn})
@@ -244,7 +250,7 @@ def _bridge(nodes: Mapping[str, GraphNode]) -> Bridge | None:
 def _bridged(node: GraphNode, bridge: Bridge) -> GraphNode:
     if node.spec.hosted is not None:
         return node
-    return dataclasses.replace(node, spec=bridge(node.spec))
+    return node._replace(spec=bridge(node.spec))
 
 
 # --- the order ------------------------------------------------------------------------------------

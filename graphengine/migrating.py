@@ -37,7 +37,7 @@ def migrated_workflow(workflow: Workflow, find: FindSpec) -> tuple[Workflow, tup
         spec = find(node.type)
         if spec is not None and spec.id != node.type:
             told.append(_renamed(node.id, node.title, node.type, spec))
-            node = dataclasses.replace(node, type=spec.id)
+            node = node._replace(type=spec.id)
         nodes[node.id] = node
     return dataclasses.replace(workflow, nodes=nodes) if told else workflow, tuple(told)
 

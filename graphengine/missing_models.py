@@ -73,7 +73,7 @@ def match_models(
         if found is None:
             missing.append(lost)
             continue
-        nodes[node.id] = dataclasses.replace(node, inputs={**node.inputs, lost.input: found})
+        nodes[node.id] = node._replace(inputs={**node.inputs, lost.input: found})
         title = node.title or node.type
         changes.append(
             Problem(code, node.id, title, lost.input, found, lost.name, severity="warning")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -45,7 +44,7 @@ def json_lines(write: Write) -> Show:
 def event_json(event: Event) -> dict[str, Any]:
     """An event as JSON values: ``NodeFinished`` is called ``node_finished``."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
-    fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    fields = {name: getattr(event, name) for name in type(event).__match_args__}
     return {"event": name, **{key: _json_value(value) for key, value in fields.items()}}
 
 

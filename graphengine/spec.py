@@ -216,6 +216,11 @@ class NodeSpec:
         return frozenset(spec.name for spec in self.inputs if spec.items)
 
     @cached_property
+    def gives_items(self) -> bool:
+        """Whether an output goes on item by item."""
+        return any(output.items for output in self.outputs)
+
+    @cached_property
     def raw_names(self) -> frozenset[str]:
         """The inputs that get the link itself."""
         return frozenset(spec.name for spec in self.inputs if spec.raw_link)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from graphengine.collecting import collector_paused
@@ -30,8 +31,7 @@ class Link(NamedTuple):
     output: int
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowNode:
+class WorkflowNode(NamedTuple):
     """One node. ``inputs``: name → literal, `Link`, or a tuple of links for a list input.
 
     ``extra``: the fields that we do not know, as they were saved.
@@ -41,7 +41,7 @@ class WorkflowNode:
     type: str
     inputs: Mapping[str, Any]
     title: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Workflow:
         one is called so.
         """
         node, input_name = find_input(self, name)
-        changed = dataclasses.replace(node, inputs={**node.inputs, input_name: value})
+        changed = node._replace(inputs={**node.inputs, input_name: value})
         return dataclasses.replace(self, nodes={**self.nodes, node.id: changed})
 
 

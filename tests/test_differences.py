@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -56,8 +55,7 @@ def test_values_links_titles_and_nodes() -> None:
 def test_other_ids_alone_are_no_difference() -> None:
     ids = {node_id: f"x{node_id}" for node_id in OLD.nodes}
     renamed = {
-        ids[node.id]: dataclasses.replace(
-            node,
+        ids[node.id]: node._replace(
             id=ids[node.id],
             inputs={
                 name: value._replace(node=ids[value.node]) if isinstance(value, tuple) else value
