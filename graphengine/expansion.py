@@ -179,7 +179,7 @@ def _built(
         return wanted if there is None or there.display is None else there.display
 
     return {
-            node_id: piece._replace(parent=parent, display=shown(node_id))
+        node_id: piece._replace(parent=parent, display=shown(node_id))
         for node_id, piece in graph.nodes.items()
     }
 
