@@ -22,7 +22,7 @@ ABSENT = frozenset(
         "CLIPTextEncodeFlux", "CLIPTextEncodeSD3", "ControlNetApplySD3",
         "ControlNetInpaintingAliMamaApply", "EmptySD3LatentImage", "FluxGuidance", "GITSScheduler",
         "ModelSamplingAuraFlow", "ModelSamplingFlux", "ModelSamplingSD3", "PhotoMakerEncode",
-        "PhotoMakerLoader", "SVD_img2vid_Conditioning", "SaveImageWebsocket",
+        "PhotoMakerLoader", "SVD_img2vid_Conditioning",
         "SkipLayerGuidanceSD3", "StableCascade_EmptyLatentImage",
         "StableCascade_StageB_Conditioning", "StableCascade_StageC_VAEEncode",
         "StableZero123_Conditioning", "StableZero123_Conditioning_Batched", "TorchCompileModel",
