@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import importlib.util
 import logging
+import os
 import sys
 import tomllib
 import traceback
@@ -174,11 +175,10 @@ def _module_name(path: Path) -> str:
 def _forget_modules(path: Path) -> None:
     """Let a plugin's files be imported anew, also those that it imports by their bare names."""
     forget_modules(_module_name(path))
-    if path.is_dir():
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if isinstance(file, str) and Path(file).is_relative_to(path):
-                del sys.modules[name]
+    below = f"{path}{os.sep}"
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(below):
+            del sys.modules[name]
     importlib.invalidate_caches()
 
 
