@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import faulthandler
 import mmap
+import os
 import re
 import sysconfig
 import threading
@@ -18,12 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from graphengine.comfy.pack_paths import PackFolders
 from graphengine.errors import LANGUAGES, GraphEngineError
 from graphengine.job import Job, JobError, JobResult, State
 from graphengine.store import Store
 
 STACK_FILE = "crash.log"
+LAST_FILE = "last-crash.log"
 RUNNING_FILE = "running.bin"
+_IMPORTING = str(Path("comfy", "host", "packs.py"))
 _SLOT_BYTES = 1024
 _SLOTS = 64
 _FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+) in .+$', re.MULTILINE)
@@ -69,6 +73,15 @@ class Crash:
     thread: int | None
     running: tuple[Noted, ...]
 
+    @property
+    def importing(self) -> bool:
+        """Whether a plugin written for ComfyUI was being imported."""
+        return any(_IMPORTING in line and line.endswith(" in _import\n") for line in self.stack)
+
+    def names(self, path: Path) -> bool:
+        """Whether code of a file, or of a folder, was running."""
+        return any(f'"{path}"' in line or f'"{path}{os.sep}' in line for line in self.stack)
+
     def of_job(self, job_id: str, jobs: int) -> Noted | None:
         """The node of a job that was the reason; ``jobs``: how many were running."""
         mine = next((noted for noted in self.running if noted.job_id == job_id), None)
@@ -78,7 +91,7 @@ class Crash:
 
 def read_crash(folder: Path) -> Crash | None:
     """How the process that served this folder before ended, if its own code ended it."""
-    stack = _text(folder / STACK_FILE)
+    stack = _text(folder / LAST_FILE)
     if not stack.startswith("Fatal Python error: "):
         return None
     thread = _THREAD.search(stack)
@@ -94,15 +107,28 @@ def read_crash(folder: Path) -> Crash | None:
 
 
 def watch_crashes(folder: Path) -> None:
-    """Have the stack written where `read_crash` finds it, should this process be ended so."""
+    """Have the stack written, should this process be ended so; the last one's is kept apart."""
     folder.mkdir(parents=True, exist_ok=True)
+    stack = folder / STACK_FILE
+    if stack.is_file() and stack.stat().st_size:
+        stack.replace(folder / LAST_FILE)
     faulthandler.enable((folder / STACK_FILE).open("wb", buffering=0))
+
+
+def leave_out_guilty(folder: Path, packs: PackFolders) -> None:
+    """Have a plugin left out whose import ended the last process, until its code changes."""
+    crash = read_crash(folder)
+    if crash is not None and crash.importing:
+        guilty = next((path for path in packs.paths() if crash.names(path)), None)
+        if guilty is not None:
+            packs.leave_out(guilty)
 
 
 def settle_crash(store: Store, folder: Path) -> tuple[Job, ...]:
     """Fail the jobs that ended the last process, so that they do not end this one; which."""
     crash = read_crash(folder)
-    if crash is None:
+    (folder / LAST_FILE).unlink(missing_ok=True)
+    if crash is None or crash.importing:
         return ()
     states: tuple[State, ...] = ("running",)
     running = store.page(states)
@@ -112,7 +138,6 @@ def settle_crash(store: Store, folder: Path) -> tuple[Job, ...]:
         if noted is not None:
             store.end(job.id, "failed", JobResult(error=_error(crash, job, noted)))
             settled.append(job)
-    (folder / STACK_FILE).unlink(missing_ok=True)
     return tuple(settled)
 
 

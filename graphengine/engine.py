@@ -303,7 +303,9 @@ def _open_host(packs: PackFolders, folders: Folders, registry: Registry) -> Host
         return None
     from graphengine.comfy.host.packs import open_host
 
-    return open_host(folders, states, device=packs.device, registry=registry)
+    return open_host(
+        folders, states, device=packs.device, registry=registry, left_out=packs.left_out()
+    )
 
 
 def _reason(node_id: str, outcome: Outcome, before: Mapping[str, Trace]) -> Reason:

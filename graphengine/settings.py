@@ -24,6 +24,8 @@ STARTER_FOLDER = Path(__file__).parent / "starter"
 STARTER_KINDS = ("checkpoints", "loras", "embeddings", "vae")
 DECISIONS_FILE = "plugins.json"
 """Which plugins are enabled; in the user folder."""
+CRASHED_FILE = "crashed_custom_nodes.json"
+"""Which plugins written for ComfyUI are left out; in the user folder."""
 GIB = 2**30
 _LARGEST_GIB = 1000
 
@@ -155,7 +157,8 @@ class Settings(BaseModel):
 
         Raises `graphengine.model_paths.ModelPathsError`.
         """
-        return PackFolders(self.custom_nodes(), self.allowed_custom_nodes, self.device)
+        crashed = self._below_base(self.user_directory, "user") / CRASHED_FILE
+        return PackFolders(self.custom_nodes(), self.allowed_custom_nodes, self.device, crashed)
 
     def disk_cache(self) -> DiskCache | None:
         """Where results of slow nodes are kept on disk; None if that is off."""

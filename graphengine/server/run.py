@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from graphengine.crash import watch_crashes
+from graphengine.crash import leave_out_guilty, watch_crashes
 from graphengine.errors import GraphEngineError
 from graphengine.server.app import make_app
 from graphengine.server.logs import log_to_stderr
@@ -45,8 +45,10 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    user = settings.folders().user
+    watch_crashes(user)
+    leave_out_guilty(user, settings.pack_folders())
     app = make_app(settings)
-    watch_crashes(settings.folders().user)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
     await runner.setup()
     try:

@@ -7,6 +7,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import pytest
+
 from graphengine.crash import Noted, read_crash
 from tests.server.process import START_TIMEOUT_S, Server
 
@@ -78,7 +80,7 @@ Current thread 0x0000000000000020 (most recent call first):
 
 def test_only_the_job_of_the_thread_that_crashed_is_blamed(tmp_path: Path) -> None:
     assert read_crash(tmp_path) is None
-    (tmp_path / "crash.log").write_text(STACK, encoding="utf-8")
+    (tmp_path / "last-crash.log").write_text(STACK, encoding="utf-8")
     slots = (b"16\0one\x003\0", b"32\0two\x004\0")
     (tmp_path / "running.bin").write_bytes(b"".join(slot.ljust(1024, b"\0") for slot in slots))
     crash = read_crash(tmp_path)
@@ -86,8 +88,32 @@ def test_only_the_job_of_the_thread_that_crashed_is_blamed(tmp_path: Path) -> No
     assert crash.place == "/x/packs/bad.py, line 9"
     assert crash.of_job("one", 2) is None
     assert crash.of_job("two", 2) == Noted(32, "two", "4")
-    (tmp_path / "crash.log").write_text(STACK.replace("20 (", "99 ("), encoding="utf-8")
+    (tmp_path / "last-crash.log").write_text(STACK.replace("20 (", "99 ("), encoding="utf-8")
     other = read_crash(tmp_path)
     assert other is not None
     assert other.of_job("one", 2) is None
     assert other.of_job("one", 1) == Noted(16, "one", "3")
+
+
+def test_a_plugin_whose_import_ends_the_server_is_left_out_until_it_is_changed(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "custom_nodes"
+    folder.mkdir()
+    good = dedent(PACK)
+    (folder / "bad.py").write_text("import ctypes\nctypes.string_at(0)\n" + good, encoding="utf-8")
+    server = Server(tmp_path, plugins=None)
+    with pytest.raises(AssertionError):
+        server.start()
+    assert server.wait() < 0
+
+    server.start()
+    (pack,) = server.call("/api/v1/plugins")["packs"]
+    assert pack["nodes"] == []
+    assert "ended the whole server while it was imported" in pack["failures"][0]["cause"]
+    (folder / "bad.py").write_text(good, encoding="utf-8")
+    until = time.monotonic() + START_TIMEOUT_S
+    while not server.call("/object_info/Crash") and time.monotonic() < until:
+        time.sleep(0.05)
+    assert "Crash" in server.call("/object_info/Crash")
+    server.stop()

@@ -1,7 +1,10 @@
-"""What loading an edited plugin anew costs and leaves behind: python tools/bench/reload.py [TIMES]
+"""What loading an edited plugin anew costs and leaves behind.
 
-A package of two modules with a node, a socket and a widget is edited, loaded and run again and
-again; every tenth part is told: seconds a time, objects, modules and resident memory.
+    python tools/bench/reload.py [TIMES] [--comfy]
+
+A package of two modules with two nodes is edited, loaded and run again and again; every tenth part
+is told: milliseconds a time, objects, modules and resident memory. ``--comfy``: one written for
+ComfyUI, with a route.
 """
 
 from __future__ import annotations
@@ -35,19 +38,47 @@ def make(x: Annotated[int, Int(ge=0, le=10)] = 1) -> Number:
 def show(number: Number) -> Artifacts:
     return Artifacts(texts=(str(number.value),))
 """
+COMFY_NODES = """
+from aiohttp import web
+from server import PromptServer
+from ._shared import STEP
+
+@PromptServer.instance.routes.get("/step")
+async def step(request):
+    return web.json_response(STEP)
+
+class Make:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"x": ("INT", {"default": 1})}}
+    RETURN_TYPES = ("INT",)
+    FUNCTION = "run"
+    def run(self, x):
+        return (x + STEP,)
+
+class Show(Make):
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"number": ("INT", {"forceInput": True})}}
+    OUTPUT_NODE = True
+    def run(self, number):
+        return {"ui": {"text": [str(number)]}, "result": (number,)}
+
+NODE_CLASS_MAPPINGS = {"Make": Make, "Show": Show}
+"""
 PROMPT = {
     "1": {"class_type": "Make", "inputs": {"x": 1}},
     "2": {"class_type": "Show", "inputs": {"number": ["1", 0]}},
 }
 
 
-def main(times: int) -> None:
+def main(times: int, *, comfy: bool) -> None:
     """Edit, load and run; print what is left."""
     base = Path(tempfile.mkdtemp())
-    pack = base / "plugins" / "pack"
+    pack = base / ("custom_nodes" if comfy else "plugins") / "pack"
     pack.mkdir(parents=True)
-    (pack / "__init__.py").write_text("")
-    (pack / "nodes.py").write_text(NODES)
+    (pack / "__init__.py").write_text("from .nodes import NODE_CLASS_MAPPINGS\n" if comfy else "")
+    (pack / "nodes.py").write_text(COMFY_NODES if comfy else NODES)
     (pack / "_shared.py").write_text("STEP = 0\n")
     engine = Engine.open(Settings(base_directory=base, plugin_directories=(base / "plugins",)))
     print(f"{'reloads':>8}{'ms each':>9}{'objects':>9}{'modules':>9}{'MB':>7}")
@@ -57,7 +88,7 @@ def main(times: int) -> None:
         (pack / "_shared.py").write_text(f"STEP = {step}\n")
         engine.reload_plugins()
         result = engine.run(parse_api(PROMPT)).raise_for_status()
-        assert result.artifacts["2"].texts == (str(1 + step),)
+        assert result.artifacts["2"].as_ui()["text"] == (str(1 + step),)
         if step % part == 0:
             seconds = (time.perf_counter() - began) / part
             gc.collect()
@@ -72,4 +103,5 @@ def _mb() -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    numbers = [int(each) for each in sys.argv[1:] if each.isdigit()]
+    main(numbers[0] if numbers else 1000, comfy="--comfy" in sys.argv)

@@ -66,6 +66,7 @@ class Host:
     get_models: Callable[[], ModelStore]
     device: str = "auto"
     registry: Registry = field(default_factory=Registry)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     packs: tuple[Pack, ...] = ()
     classes: Mapping[str, Any] = field(default_factory=dict)
     late: Added = field(default_factory=Added)

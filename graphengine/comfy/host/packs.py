@@ -7,8 +7,6 @@ file, line and cause, and the others go on.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import importlib.util
 import logging
 import os
@@ -24,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from graphengine.comfy.host import checking, stand_ins
 from graphengine.comfy.host.adapter import HostedNode
 from graphengine.comfy.host.host import Host, Pack
-from graphengine.comfy.pack_paths import PackState, pack_files
+from graphengine.comfy.pack_paths import PackState, digest_of
 from graphengine.errors import GraphEngineError
 from graphengine.folders import Folders
 from graphengine.plugins.importing import forget_modules
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 PRESTART = "prestartup_script.py"
 MODULES = "custom_nodes."
+_CRASHED = "it ended the whole server while it was imported; it is left out until its code changes"
 
 
 def open_host(
@@ -47,12 +46,14 @@ def open_host(
     *,
     device: str = "auto",
     registry: Registry | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> Host:
     """A host with these plugins loaded; their nodes are not registered yet.
 
-    ``registry``: our own nodes, which plugins import from ComfyUI's ``nodes``.
+    ``registry``: our own nodes, which plugins import from ComfyUI's ``nodes``. ``left_out``: see
+    `PackFolders.left_out`.
     """
-    host = Host(folders, _no_models, device, registry or Registry())
+    host = Host(folders, _no_models, device, registry or Registry(), left_out=left_out or {})
     stand_ins.install(host)
     load_packs(host, packs)
     return host
@@ -83,12 +84,15 @@ def load_packs(host: Host, packs: Mapping[Path, PackState]) -> None:
 def _is_known(known: Mapping[Path, Pack], path: Path, state: PackState) -> bool:
     """Whether a plugin is loaded as it is; a file that was only touched changes nothing."""
     pack = known.get(path)
-    return pack is not None and (pack.state == state or pack.digest == _digest(path))
+    return pack is not None and (pack.state == state or pack.digest == digest_of(path))
 
 
 def _loaded(host: Host, path: Path, state: PackState, failures: tuple[LoadFailure, ...]) -> Pack:
     """A plugin, or what went wrong with it."""
-    empty = Pack(_name(path), path, _digest(path), state, failures=failures)
+    empty = Pack(_name(path), path, digest_of(path), state, failures=failures)
+    if host.left_out.get(str(path)) == empty.digest:
+        failure = LoadFailure(pack_module(path), str(path), 0, _CRASHED)
+        return replace(empty, failures=(*failures, failure))
     host.adding = empty.added
     before = list(sys.path)
     _forget_modules(path)
@@ -226,14 +230,6 @@ def _project(path: Path) -> dict[str, Any]:
 
 def _no_models() -> ModelStore:
     raise GraphEngineError("no_models")
-
-
-def _digest(path: Path) -> str:
-    whole = hashlib.sha256()
-    for file in sorted(pack_files(path)):
-        with contextlib.suppress(OSError):  # it was removed just now
-            whole.update(hashlib.sha256(file.read_bytes()).digest())
-    return whole.hexdigest()[:16]
 
 
 def _failure(path: Path, error: BaseException, node: str = "") -> LoadFailure:
