@@ -1,6 +1,7 @@
 """How near graphengine comes to ComfyUI's numbers and to diffusers': a table.
 
-    python tools/parity.py [--networks sd1 sd2 sdxl inpaint refiner] [--cases LoRA …] [--exact]
+    python tools/parity.py [--networks sd1 sd2 sdxl inpaint refiner] [--cases LoRA …]
+                           [--exact] [--tiny]
 
 One row a sampler: its end state on an analytic denoiser (8 steps, Karras' levels, seed 7)
 against ComfyUI 0.3.64's, and where diffusers has the same method, against that. Then every
@@ -14,7 +15,7 @@ tests/diffusion/two_ways); ``--cases`` only those whose names hold one of these 
 PSNR of 110 dB, the peak being the largest absolute value. ``--exact`` computes the plain loop in
 double precision too, which tells how far float32 itself is from the truth: guidance multiplies
 what the order of sums leaves in the two predictions by 9 (CFG 7). Minutes each; SDXL takes 16 GB
-of memory, with ``--exact`` 30.
+of memory, with ``--exact`` 30. ``--tiny``: small networks of the same families, 4 steps, seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import json
 import math
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ from graphengine.diffusion.schedules import karras, schedule_sigmas  # noqa: E40
 from graphengine.sockets import Sampling  # noqa: E402
 from tests.diffusion.oracle import ORACLES, ListedNoise, by_diffusers  # noqa: E402
 from tests.diffusion.reference import ReferenceDenoiser, sampling_reference  # noqa: E402
-from tests.diffusion.two_ways import PUBLISHED, run  # noqa: E402
+from tests.diffusion.two_ways import PUBLISHED, TINY, TwoWays, run  # noqa: E402
 
 if TYPE_CHECKING:
     from graphengine.diffusion.prompt import Token
@@ -71,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", nargs="*", choices=list(PUBLISHED), default=[])
     parser.add_argument("--cases", nargs="*", default=[""])
+    parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--exact", action="store_true")
     options = parser.parse_args()
     threads = torch.get_num_threads()
@@ -84,7 +86,9 @@ def main() -> None:
     if options.networks:
         torch.set_num_threads(threads)
         columns = ("sampling with networks", "dB", "PSNR", "engine to exact", "plain to exact")
-        tables[columns] = list(_networks(options.networks, options.cases, exact=options.exact))
+        models = TINY if options.tiny else PUBLISHED
+        models = {family: models[family] for family in options.networks}
+        tables[columns] = list(_networks(models, options.cases, exact=options.exact))
     for columns, rows in tables.items():
         table = Table(*columns)
         for row in rows:
@@ -193,11 +197,11 @@ def _prompts() -> Iterator[Row]:
     yield Row(("weights of prompts", str(len(weights)), f"{equal} equal"), equal == len(weights))
 
 
-def _networks(families: Sequence[str], words: Sequence[str], *, exact: bool) -> Iterator[Row]:
-    for family in families:
+def _networks(models: Mapping[str, TwoWays], words: Sequence[str], *, exact: bool) -> Iterator[Row]:
+    for family, model in models.items():
         found = run(
             family,
-            PUBLISHED[family],
+            model,
             wanted=lambda name: any(word in name for word in words),
             exact=exact,
         )
