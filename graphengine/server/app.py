@@ -32,6 +32,7 @@ from graphengine.server import (
     view,
 )
 from graphengine.server.answers import compressed, errors_as_json
+from graphengine.server.filmstrips import Filmstrips
 from graphengine.server.listings import watched
 from graphengine.server.node_listing import NodeListing
 from graphengine.server.parts import PARTS, Parts
@@ -119,7 +120,8 @@ def make_parts(settings: ServerSettings) -> Parts:
     for job in settle_crash(store, folder):
         logger.error("job %s ended the server; it is not run again", job.id)
     jobs = Jobs(store, on_restart=settings.on_restart)
-    hub = Hub(jobs)
+    filmstrips = Filmstrips(settings.folders().user / "filmstrips")
+    hub = Hub(jobs, filmstrips)
     jobs.on_change = hub.queue_changed
     checked = CheckedGraphs()
     running = RunningNodes(folder)
@@ -143,6 +145,7 @@ def make_parts(settings: ServerSettings) -> Parts:
         workers,
         checked,
         hub,
+        filmstrips,
         object_info=NodeListing(object_info, engine),
         node_list=NodeListing(nodes_answer, engine),
         plugins=PluginWatch(engine, hub),

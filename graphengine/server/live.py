@@ -162,6 +162,7 @@ class LiveJob:
     _parents: dict[str, str] = field(default_factory=dict)
     _displays: dict[str, str] = field(default_factory=dict)
     _cached_told: bool = False
+    _preview: Preview | None = None
 
     def messages(self, event: JobEvent) -> list[Message]:
         """What there is to say about an event."""
@@ -175,7 +176,11 @@ class LiveJob:
     def states(self) -> list[Message]:
         """The state of everything that runs, for a client that comes back."""
         running = [state._replace(stepped=False) for state in self._states.values()]
-        return [*running, self._executing(self.current)] if self.current else [*running]
+        if self.current is None:
+            return [*running]
+        shown = self._preview
+        seen = [shown] if shown is not None and shown.node_id == self.current else []
+        return [*running, self._executing(self.current), *seen]
 
     # --- one event ---
 
@@ -192,7 +197,8 @@ class LiveJob:
             parent = self._parents.get(event.node_id)
             real = top_node(event.node_id, self._parents)
             job, node, image = self.job.id, event.node_id, event.image
-            return [Preview(job, node, display, parent, image, real, event.whole)]
+            self._preview = Preview(job, node, display, parent, image, real, event.whole)
+            return [self._preview]
         if isinstance(event, NodeFinished):
             return self._finished(event)
         if isinstance(event, NodeBlocked):

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from graphengine.engine import Engine
 from graphengine.jobs import Jobs
+from graphengine.server.filmstrips import Filmstrips
 from graphengine.server.node_listing import NodeListing
 from graphengine.server.plugin_watch import PluginWatch
 from graphengine.server.settings import ServerSettings
@@ -25,6 +26,7 @@ class Parts:
     workers: tuple[Worker, ...]
     checked: CheckedGraphs
     hub: Hub
+    filmstrips: Filmstrips
     object_info: NodeListing
     node_list: NodeListing
     plugins: PluginWatch

@@ -150,12 +150,16 @@ async def get_history_entry(request: web.Request) -> web.Response:
 @routes.post("/history")
 async def post_history(request: web.Request) -> web.Response:
     """``clear`` or ``delete`` what has ended."""
-    store = parts_of(request).jobs.store
+    parts = parts_of(request)
+    store = parts.jobs.store
     body = await read_object(request)
     if body.get("clear"):
         store.forget_all()
+        parts.filmstrips.forget_all()
     if "delete" in body:
-        store.forget(_ids(body["delete"]))
+        ids = _ids(body["delete"])
+        store.forget(ids)
+        parts.filmstrips.forget(ids)
     return web.Response()
 
 

@@ -23,6 +23,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from graphengine.events import NodePreview
 from graphengine.job import Job
 from graphengine.jobs import Jobs
+from graphengine.server.filmstrips import Filmstrips
 from graphengine.server.live import Executing, Frame, LiveJob, Message, NodeState, Preview, Said
 from graphengine.worker import JobEnded, JobEvent
 
@@ -48,6 +49,7 @@ class Outbox:
 
     def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         self.takes_metadata = False
+        self.hears_all = False
         self._socket = socket
         self._transport = transport
         self._line: deque[str | bytes | Preview] = deque()
@@ -197,8 +199,9 @@ class Outbox:
 class Hub:
     """Who listens, and what runs. `tell` may be called from any thread."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, filmstrips: Filmstrips) -> None:
         self._jobs = jobs
+        self._filmstrips = filmstrips
         self._last_preview = 0.0
         self._outboxes: dict[str, Outbox] = {}
         self._live: dict[str, LiveJob] = {}
@@ -223,6 +226,7 @@ class Hub:
         """An event of a job has happened; what a preview shows must be made now or never."""
         if isinstance(event, NodePreview) and not self._shows(job, event):
             return
+        self._filmstrips.note(job.id, event)
         self._events.append((job, event))
         self._wake(now=isinstance(event, JobEnded))
 
@@ -282,9 +286,9 @@ class Hub:
     # --- in the worker's thread ---
 
     def _shows(self, job: Job, preview: NodePreview) -> bool:
-        """Make a preview's picture if its owner listens and the last one is not too fresh."""
+        """Make a preview's picture if somebody listens and the last one is not too fresh."""
         now = time.monotonic()
-        if job.client_id not in self._outboxes:
+        if not self._readers(job):
             return False
         if preview.whole:
             return preview.image is not None
@@ -292,6 +296,11 @@ class Hub:
             return False
         self._last_preview = now
         return preview.image is not None
+
+    def _readers(self, job: Job) -> list[Outbox]:
+        """Who hears of a job: whose it is, and those who want to hear of all."""
+        known = list(self._outboxes.items())
+        return [outbox for name, outbox in known if name == job.client_id or outbox.hears_all]
 
     # --- in the loop ---
 
@@ -342,15 +351,15 @@ class Hub:
 
     def _tell_now(self, job: Job, event: JobEvent) -> None:
         live = self._live.get(job.id) or self._live.setdefault(job.id, LiveJob(job))
-        outbox = self._outboxes.get(job.client_id or "")
-        for message in live.messages(event):
-            if outbox is not None:
+        messages, readers = live.messages(event), self._readers(job)
+        for outbox in readers:
+            for message in messages:
                 if isinstance(event, JobEnded):
                     outbox.flush_all()
                 outbox.put(message)
         if isinstance(event, JobEnded):
             del self._live[job.id]
-            if outbox is not None:
+            for outbox in readers:
                 outbox.put(self._status())
                 outbox.put(Said("executing", {"node": None, "prompt_id": job.id}))
 
@@ -358,6 +367,14 @@ class Hub:
         outbox.put(self._status(sid=client_id))
         for live in self._live.values():
             if live.job.client_id == client_id:
+                for message in live.states():
+                    outbox.put(message)
+
+    def _hear_all(self, outbox: Outbox, wanted: bool) -> None:
+        """From now on a client hears of everybody's jobs, first of those that run."""
+        outbox.hears_all = wanted
+        for live in self._live.values() if wanted else ():
+            if self._outboxes.get(live.job.client_id or "") is not outbox:
                 for message in live.states():
                     outbox.put(message)
 
@@ -376,6 +393,7 @@ class Hub:
                 flags = _feature_flags(message.data)
                 if flags is not None:
                     outbox.takes_metadata = bool(flags.get("supports_preview_metadata"))
+                    self._hear_all(outbox, bool(flags.get("all_jobs")))
                     outbox.put(Said("feature_flags", server_features(max_upload_bytes)))
 
 

@@ -29,6 +29,7 @@ from graphengine.server.v1_models import (
     DevicesAnswer,
     DiskCacheAnswer,
     ExplainAnswer,
+    FilmstripAnswer,
     JobAnswer,
     JobBody,
     JobsAnswer,
@@ -94,11 +95,19 @@ async def edit_job(request: web.Request) -> web.Response:
 
 async def cancel_job(request: web.Request) -> web.Response:
     """Take a queued job out of the queue, stop a running one, forget one that has ended."""
-    jobs = parts_of(request).jobs
+    parts = parts_of(request)
     job = _job(request)
-    if not jobs.cancel([job.id]) and not jobs.interrupt(job.id):
-        jobs.store.forget([job.id])
+    if not parts.jobs.cancel([job.id]) and not parts.jobs.interrupt(job.id):
+        parts.jobs.store.forget([job.id])
+        parts.filmstrips.forget([job.id])
     return web.Response(status=204)
+
+
+async def get_filmstrip(request: web.Request) -> web.Response:
+    """What was seen of a job's pictures after each step, if somebody watched it."""
+    parts = parts_of(request)
+    found = await asyncio.to_thread(parts.filmstrips.of, _job(request).id)
+    return answer(FilmstripAnswer.of(found))
 
 
 async def retry_job(request: web.Request) -> web.Response:
@@ -239,6 +248,9 @@ OPERATIONS = (
         "POST", "/jobs/{id}/retry", "Queue an ended job again", retry_job, JobAnswer, status=201
     ),
     Operation("POST", "/jobs/{id}/move", "Move a queued job", move_job, QueueAnswer, MoveBody),
+    Operation(
+        "GET", "/jobs/{id}/filmstrip", "Its pictures step by step", get_filmstrip, FilmstripAnswer
+    ),
     Operation("GET", "/queue", "The queue", get_queue, QueueAnswer),
     Operation("PUT", "/queue", "Pause or go on", set_queue, QueueAnswer, QueueBody),
     Operation("DELETE", "/queue", "Clear the queue", clear_queue, status=204),

@@ -18,12 +18,14 @@ from graphengine.job import Job
 from graphengine.opening import Opened, open_content, open_data, open_file
 from graphengine.parameters import DRAW_SEED
 from graphengine.registry import Registry, builtin_folder
-from graphengine.server.answers import Refusal, json_answer, read_model
+from graphengine.server.answers import Refusal, json_answer, read_model, refusal_of
 from graphengine.server.documents import layouts_of, opened_answer
+from graphengine.server.fetching import fetch
 from graphengine.server.node_models import Texts
 from graphengine.server.operations import PREFIX, Operation, answer, bad_field
 from graphengine.server.parts import Parts, parts_of
 from graphengine.server.workflow_models import (
+    AddressBody,
     DocumentBody,
     OpenedAnswer,
     Template,
@@ -42,6 +44,17 @@ async def open_workflow(request: web.Request) -> web.Response:
     name = request.query.get("name") or "workflow"
     opened = await asyncio.to_thread(_opened, parts, content, name)
     return answer(opened)
+
+
+async def open_address(request: web.Request) -> web.Response:
+    """The workflow in a file of the web, which the server fetches because a person asked."""
+    parts = parts_of(request)
+    body = await read_model(request, AddressBody)
+    try:
+        content, name = await fetch(body.address, most_bytes=parts.settings.max_upload_bytes)
+    except GraphEngineError as error:
+        raise refusal_of(error, 400) from error
+    return answer(await asyncio.to_thread(_opened, parts, content, name))
 
 
 async def export_workflow(request: web.Request) -> web.Response:
@@ -94,6 +107,14 @@ OPERATIONS = (
         OpenedAnswer,
         query=(("name", "What messages call the file."),),
         takes="application/octet-stream",
+    ),
+    Operation(
+        "POST",
+        "/open-address",
+        "Open a workflow or picture of the web",
+        open_address,
+        OpenedAnswer,
+        AddressBody,
     ),
     Operation(
         "POST",

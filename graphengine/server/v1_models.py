@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import base64
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, WithJsonSchema
 
 from graphengine.job import Job, State
+from graphengine.server.filmstrips import StepPicture
 from graphengine.server.node_models import Model
 from graphengine.server.workflow_models import ProblemAnswer
 from graphengine.trace import Kind
@@ -115,6 +118,35 @@ class JobsAnswer(Model):
 
     jobs: list[JobAnswer]
     counts: dict[str, int]
+
+
+class StepAnswer(Model):
+    """How a node's picture looked after a step: a small JPEG as an address of its own."""
+
+    node_id: str
+    step: int
+    picture: str = Field(description="data:image/jpeg;base64,…")
+
+
+class FilmstripAnswer(Model):
+    """The pictures of a job's steps, in their order."""
+
+    steps: list[StepAnswer]
+
+    @classmethod
+    def of(cls, strip: Iterable[StepPicture]) -> Self:
+        """As it is sent."""
+        head = "data:image/jpeg;base64,"
+        return cls(
+            steps=[
+                StepAnswer(
+                    node_id=each.node_id,
+                    step=each.step,
+                    picture=head + base64.b64encode(each.jpeg).decode(),
+                )
+                for each in strip
+            ]
+        )
 
 
 class QueueAnswer(Model):

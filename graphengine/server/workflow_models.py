@@ -95,6 +95,12 @@ class WorkflowVersion(Model):
     size: int
 
 
+class AddressBody(Model):
+    """Where a workflow lies: http or https, no address of a private network."""
+
+    address: str = Field(max_length=4096)
+
+
 class VersionsAnswer(Model):
     """The earlier versions of a workflow, latest first."""
 

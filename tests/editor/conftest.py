@@ -19,6 +19,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Playwright,
+    expect,
     sync_playwright,
 )
 
@@ -30,6 +31,7 @@ from tests.server.process import Server
 PLUGINS = Path(__file__).parent / "plugins"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
+EXPECT_MS = 20_000
 NEEDED = "GRAPHENGINE_TEST_EDITOR"
 """Set to 1, as ./test.sh does, a missing browser or bundle is a failure and no reason to skip."""
 
@@ -43,6 +45,12 @@ def missing(what: str) -> None:
 def refused(said: ConsoleMessage) -> list[str]:
     """What the page's policy did not let it do."""
     return [said.text] if "Content Security Policy" in said.text else []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> None:
+    """A loaded machine is slow; what happens at all happens within this time."""
+    expect.set_options(timeout=EXPECT_MS)
 
 
 @pytest.fixture(scope="session")

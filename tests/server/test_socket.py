@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 import struct
@@ -213,6 +214,43 @@ def test_strangers_hear_of_the_queue_only(serve: Serve) -> None:
             except TimeoutError:
                 break
         assert {frame["type"] for frame in heard} <= {"status"}
+
+    serve(scenario)
+
+
+def test_who_asks_for_all_jobs_sees_those_of_others_too(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        viewer = await client.socket("viewer")
+        flags = {"supports_preview_metadata": True, "all_jobs": True}
+        await viewer.send_json({"type": "feature_flags", "data": flags})
+        while (await viewer.receive_json())["type"] != "feature_flags":
+            pass
+        prompt_id = await client.queue(steps(3, picture=True, seconds=0.05), client_id=None)
+        frames = await until_done(viewer, prompt_id)
+        texts = [frame for frame in frames if not isinstance(frame, bytes)]
+        assert {"execution_start", "executing", "execution_success"} <= set(kinds(texts))
+        assert any(isinstance(frame, bytes) for frame in frames)
+
+    serve(scenario)
+
+
+def test_the_pictures_of_steps_are_kept_with_the_job_until_it_is_forgotten(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket("me")
+        prompt_id = await client.queue(steps(4, picture=True, seconds=0.12))
+        await until_done(socket, prompt_id)
+        strip = (await client.get(f"/api/v1/jobs/{prompt_id}/filmstrip"))["steps"]
+        assert [step["step"] for step in strip] == [1, 2, 3, 4]
+        assert {step["node_id"] for step in strip} == {"1"}
+        head, picture = strip[0]["picture"].split(",")
+        assert head == "data:image/jpeg;base64"
+        assert base64.b64decode(picture)[:2] == b"\xff\xd8"
+
+        kept = client.base / "user" / "filmstrips"
+        assert len(list(kept.iterdir())) == 1
+        await client.delete(f"/api/v1/jobs/{prompt_id}", 204)
+        assert list(kept.iterdir()) == []
+        await client.get(f"/api/v1/jobs/{prompt_id}/filmstrip", 404)
 
     serve(scenario)
 

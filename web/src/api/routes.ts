@@ -8,6 +8,7 @@ import {
   type DraftInfo,
   type DraftsAnswer,
   type ExplainAnswer,
+  type FilmstripAnswer,
   type JobAnswer,
   type JobBody,
   type JobsAnswer,
@@ -95,6 +96,11 @@ export function getJobDocument(id: string, drawn: boolean): Promise<OpenedAnswer
   return request("GET", `${API}/jobs/${part(id)}/document${drawn ? "?seeds=drawn" : ""}`);
 }
 
+/** What was seen of a job's pictures after each step. */
+export function getFilmstrip(id: string): Promise<FilmstripAnswer> {
+  return request("GET", `${API}/jobs/${part(id)}/filmstrip`);
+}
+
 /** Take a queued job out, stop a running one, forget one that has ended. */
 export function deleteJob(id: string): Promise<void> {
   return request("DELETE", `${API}/jobs/${part(id)}`);
@@ -129,6 +135,11 @@ export function openFile(file: Blob, name: string): Promise<OpenedAnswer> {
     body: file,
     headers: { "Content-Type": "application/octet-stream" },
   });
+}
+
+/** Open a file of the web; the server fetches it. */
+export function openAddress(address: string): Promise<OpenedAnswer> {
+  return request("POST", `${API}/open-address`, { body: { address } });
 }
 
 export async function listWorkflows(): Promise<readonly SavedWorkflow[]> {

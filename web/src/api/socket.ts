@@ -65,7 +65,7 @@ export function connect(clientId: string, listener: Listener): () => void {
 
 const FEATURES = JSON.stringify({
   type: "feature_flags",
-  data: { supports_preview_metadata: true },
+  data: { supports_preview_metadata: true, all_jobs: true },
 });
 
 function socketUrl(clientId: string): string {

@@ -32,13 +32,20 @@ const VIEW = [
 const COLORS = ["#35506b", "#3f5f4a", "#6b4a35", "#5a3f66", "#6b3540", "#5f5a35"];
 
 export function ContextMenu() {
+  const { t } = useTranslation();
   const menu = useView((view) => view.menu);
   if (menu === null) return null;
   const [left, top] = menu.screen;
   return (
     <DropdownMenu.Root open onOpenChange={(open) => open || show({ menu: null })} modal={false}>
       <DropdownMenu.Trigger asChild>
-        <span className="menu-anchor" style={{ left, top }} />
+        <button
+          type="button"
+          tabIndex={-1}
+          className="menu-anchor"
+          aria-label={t("canvas.menuAnchor")}
+          style={{ left, top }}
+        />
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
         <DropdownMenu.Content

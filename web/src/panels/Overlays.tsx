@@ -10,6 +10,7 @@ const PreferencesDialog = lazy(() => import("./preferences/PreferencesDialog"));
 const TemplatesDialog = lazy(() => import("./templates/TemplatesDialog"));
 const PictureDialog = lazy(() => import("./gallery/PictureDialog"));
 const MissingDialog = lazy(() => import("./opening/MissingDialog"));
+const AddressDialog = lazy(() => import("./opening/AddressDialog"));
 const HelpDialog = lazy(() => import("./help/HelpDialog"));
 
 /** Everything that lies over the canvas: dialogs, messages, what takes what is dropped. */
@@ -39,6 +40,8 @@ function Shown({ dialog }: { readonly dialog: DialogShown }) {
       return <PictureDialog key={dialog.picture} picture={dialog.picture} />;
     case "missing":
       return <MissingDialog tab={dialog.tab} opened={dialog.opened} />;
+    case "address":
+      return <AddressDialog address={dialog.address} />;
     case "help":
       return <HelpDialog type={dialog.type} />;
   }

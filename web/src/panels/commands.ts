@@ -83,6 +83,12 @@ export const panelCommands: readonly Command[] = [
     run: chooseFiles,
   },
   {
+    id: "file.openAddress",
+    label: "commands.openAddress",
+    category: "file",
+    run: () => panels().show({ kind: "address", address: "" }),
+  },
+  {
     id: "file.templates",
     label: "commands.templates",
     category: "file",

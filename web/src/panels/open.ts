@@ -12,6 +12,7 @@ export type DialogShown =
   | { readonly kind: "templates" }
   | { readonly kind: "picture"; readonly picture: string }
   | { readonly kind: "missing"; readonly tab: string; readonly opened: OpenedAnswer }
+  | { readonly kind: "address"; readonly address: string }
   | { readonly kind: "help"; readonly type: string };
 
 interface Panels {

@@ -67,6 +67,11 @@ export const LCM_PRESETS = [
   }
 ] as const;
 
+/** Where a workflow lies: http or https, no address of a private network. */
+export interface AddressBody {
+  readonly address: string;
+}
+
 /** What the cache of results holds and how it served; `disk`: null where that is off. */
 export interface CacheAnswer {
   readonly entries: number;
@@ -261,6 +266,11 @@ export interface FeatureFlagsData {
 export interface FeatureFlagsMessage {
   readonly type: "feature_flags";
   readonly data: FeatureFlagsData;
+}
+
+/** The pictures of a job's steps, in their order. */
+export interface FilmstripAnswer {
+  readonly steps: readonly StepAnswer[];
 }
 
 /** An input. Without a widget, only a link can give it; with one, a link may too. */
@@ -753,6 +763,14 @@ export interface StatusMessage {
 
 export interface StatusState {
   readonly exec_info: ExecInfo;
+}
+
+/** How a node's picture looked after a step: a small JPEG as an address of its own. */
+export interface StepAnswer {
+  readonly node_id: string;
+  readonly step: number;
+  /** data:image/jpeg;base64,… */
+  readonly picture: string;
 }
 
 export interface SuccessMessage {

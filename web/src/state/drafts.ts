@@ -5,6 +5,7 @@ import { type Json, parseJson, writeJson } from "../model/json";
 import { parseNative, toNative } from "../model/native";
 import type { DraftBody } from "../protocol/generated";
 import { documentIn } from "./saving";
+import { isSmall } from "./session";
 import { enterWindow, type HereWindow, type NotedTab } from "./windows";
 import { isUnsaved, type Tab, type TabId, useWorkspace } from "./workspace";
 
@@ -43,10 +44,11 @@ function keepDrafts(here: HereWindow): void {
     for (const tab of state.tabs) {
       const earlier = before.tabs.find((one) => one.id === tab.id);
       const changed =
-        earlier !== undefined &&
-        (earlier.workflow !== tab.workflow ||
-          earlier.savedWorkflow !== tab.savedWorkflow ||
-          earlier.name !== tab.name);
+        earlier === undefined
+          ? isOnlyHere(tab) && isSmall(tab.workflow)
+          : earlier.workflow !== tab.workflow ||
+            earlier.savedWorkflow !== tab.savedWorkflow ||
+            earlier.name !== tab.name;
       if (changed) later(tab.id, AFTER_MS);
     }
     for (const tab of before.tabs) {
@@ -56,7 +58,9 @@ function keepDrafts(here: HereWindow): void {
     }
   });
   const flush = () => {
-    for (const tab of useWorkspace.getState().tabs) if (isUnsaved(tab)) keepLocally(tab);
+    for (const tab of useWorkspace.getState().tabs) {
+      if (isUnsaved(tab) || (tab.savedAs === null && timers.has(tab.id))) keepLocally(tab);
+    }
   };
   window.addEventListener("pagehide", flush);
   note();
@@ -98,11 +102,16 @@ async function reopened(name: string): Promise<boolean> {
 async function keep(id: TabId): Promise<void> {
   const tab = useWorkspace.getState().tabs.find((one) => one.id === id);
   if (tab === undefined) return;
-  if (!isUnsaved(tab)) return forget(id);
+  if (!isOnlyHere(tab)) return forget(id);
   keepLocally(tab);
   await routes.putDraft(id, bodyOf(tab));
   const now = useWorkspace.getState().tabs.find((one) => one.id === id);
   if (now?.workflow === tab.workflow) localStorage.removeItem(LOCAL + id);
+}
+
+/** Whether no saved workflow holds what a tab does: it was changed, or opened from a file. */
+function isOnlyHere(tab: Tab): boolean {
+  return isUnsaved(tab) || tab.savedAs === null;
 }
 
 async function forget(id: TabId): Promise<void> {

@@ -12,7 +12,7 @@ const STATUS: Readonly<Record<JobAnswer["state"], RunStatus>> = {
   interrupted: "stopped",
 };
 
-/** The run that the record of a job which has ended describes; the frames that we saw stay. */
+/** The run that the record of a job which has ended describes; nothing is being made any more. */
 export function jobRun(job: JobAnswer, before: Run): Run {
   const nodes = new Map<string, NodeRun>();
   const put = (id: string, fields: Partial<NodeRun>) => {
@@ -30,6 +30,7 @@ export function jobRun(job: JobAnswer, before: Run): Run {
     nodes,
     current: null,
     pace: null,
+    preview: null,
     error: job.error && {
       node: job.error.node_id,
       texts: textsOf(job.error.message),

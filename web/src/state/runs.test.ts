@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { NodeState } from "../api/messages";
 import {
-  MOST_FRAMES,
   progressOf,
   queuedRun,
   type Run,
@@ -9,6 +8,7 @@ import {
   runsAfter,
   secondsLeft,
   type Told,
+  withElsewhere,
 } from "./runs";
 
 function played(...told: readonly (readonly [number, Told])[]): Run {
@@ -85,7 +85,6 @@ describe("a run", () => {
       [3, late],
     );
     expect(run.nodes.get("5")).toEqual({ status: "done" });
-    expect(run.frames.map((frame) => frame.url)).toEqual(["blob:1", "blob:2"]);
   });
 
   it("leaves nothing running once it was stopped or is done", () => {
@@ -106,16 +105,13 @@ describe("a run", () => {
     expect(run.nodes.get("5")?.previewUrl).toBe("blob:1");
   });
 
-  it("keeps frames evenly over a long sampling, and never too many", () => {
-    const previews = Array.from({ length: 500 }, (_, at): readonly [number, Told] => [
-      at,
-      { kind: "preview", job: "p", node: "5", url: `blob:${at}` },
-    ]);
-    const { frames, nodes } = played(...previews);
-    expect(frames.length).toBeLessThanOrEqual(MOST_FRAMES);
-    expect(frames[0]?.url).toBe("blob:0");
-    expect(frames.at(-1)?.url).toBe("blob:499");
-    expect(nodes.get("5")?.previewUrl).toBe("blob:499");
+  it("is begun by what is heard of a job that runs elsewhere", () => {
+    const none: Runs = new Map();
+    const begun = withElsewhere(none, { kind: "executing", job: "other", node: "5" });
+    expect(begun.get("other")?.tab).toBe("");
+    expect(withElsewhere(begun, { kind: "started", job: "other" })).toBe(begun);
+    expect(withElsewhere(none, { kind: "executing", job: "other", node: null })).toBe(none);
+    expect(withElsewhere(none, { kind: "done", job: "other" })).toBe(none);
   });
 
   it("is the same object after a message about somebody else's job", () => {

@@ -18,9 +18,10 @@ export interface NodeRun {
   readonly error?: Texts;
 }
 
-/** A job that this window follows. Times are milliseconds since 1970. */
+/** A job of this window, or one that runs elsewhere. Times are milliseconds since 1970. */
 export interface Run {
   readonly job: string;
+  /** Where it was queued; "" if elsewhere: in another window, or by another program. */
   readonly tab: string;
   readonly status: RunStatus;
   readonly nodes: ReadonlyMap<string, NodeRun>;
@@ -28,18 +29,9 @@ export interface Run {
   readonly startedAt: number | null;
   readonly pace: Pace | null;
   readonly error: RunError | null;
-  /** What was seen of the picture on the way, evenly over all steps. */
-  readonly frames: readonly Frame[];
+  /** What was last seen of the picture, while it is being made. */
+  readonly preview: string | null;
 }
-
-/** A preview: after which step of which node. */
-export interface Frame {
-  readonly url: string;
-  readonly node: string;
-  readonly step: number;
-}
-
-export const MOST_FRAMES = 64;
 
 /** When the current node began to count its steps, to tell how long the rest takes. */
 export interface Pace {
@@ -68,8 +60,16 @@ export interface PreviewTold {
 
 /** The beginning of a run. */
 export function queuedRun(job: string, tab: string): Run {
-  const nothing = { current: null, startedAt: null, pace: null, error: null, frames: [] };
+  const nothing = { current: null, startedAt: null, pace: null, error: null, preview: null };
   return { job, tab, status: "queued", nodes: new Map(), ...nothing };
+}
+
+/** The runs with one more if a message tells of a job that runs elsewhere. */
+export function withElsewhere(runs: Runs, told: Told): Runs {
+  const begins = told.kind === "started" || told.kind === "states" || told.kind === "executing";
+  if (!begins || told.job === null || runs.has(told.job)) return runs;
+  if (told.kind === "executing" && told.node === null) return runs;
+  return new Map(runs).set(told.job, queuedRun(told.job, ""));
 }
 
 /** The runs after a message; the same object if it says nothing about them. */
@@ -101,7 +101,7 @@ export function progressOf(run: Run): number | null {
 /** All preview URLs of a run. */
 export function previewsOf(run: Run | undefined): readonly string[] {
   const shown = [...(run?.nodes.values() ?? [])].flatMap((node) => node.previewUrl ?? []);
-  return [...shown, ...(run?.frames.map((frame) => frame.url) ?? [])];
+  return run === undefined || run.preview === null ? shown : [...shown, run.preview];
 }
 
 // --- one message ---------------------------------------------------------------------------------
@@ -134,23 +134,14 @@ function runAfter(run: Run, told: Told, now: number): Run {
 
 function previewed(run: Run, node: string | null, url: string): Run {
   if (node === null) return run;
-  const before = run.frames.at(-1);
-  const after = before?.node === node ? before.step + 1 : 1;
-  const step = Math.max(run.nodes.get(node)?.value ?? 1, after);
   const next = withNodes(run, [node], (at) =>
     isOver(at.status) ? at : { ...at, status: "running", previewUrl: url },
   );
-  return { ...next, frames: thinned([...run.frames, { url, node, step }]) };
+  return { ...next, preview: url };
 }
 
 function isOver(status: NodeStatus): boolean {
   return status === "done" || status === "cached" || status === "error";
-}
-
-/** Half of the frames, once there are too many: every other one, and the last. */
-function thinned(frames: readonly Frame[]): readonly Frame[] {
-  if (frames.length <= MOST_FRAMES) return frames;
-  return frames.filter((_, at) => at % 2 === 0 || at === frames.length - 1);
 }
 
 function executing(run: Run, node: string | null): Run {
@@ -199,7 +190,7 @@ function finishedNode({
 function ended(run: Run, status: "done" | "stopped"): Run {
   const nodes = new Map<string, NodeRun>();
   for (const [id, node] of run.nodes) nodes.set(id, over(node, status));
-  return { ...run, status, nodes, current: null, pace: null };
+  return { ...run, status, nodes, current: null, pace: null, preview: null };
 }
 
 function over(node: NodeRun, status: "done" | "stopped"): NodeRun {
@@ -212,7 +203,7 @@ function failed(run: Run, told: Extract<Told, { kind: "failed" }>): Run {
   const texts = message ?? { en: exception_message.trim() };
   const next = withNodes(run, nodeList(node), (at) => ({ ...at, status: "error", error: texts }));
   const error = { node, texts, traceback: traceback ?? [], inputs: current_inputs ?? {} };
-  return { ...next, status: "failed", current: null, pace: null, error };
+  return { ...next, status: "failed", current: null, pace: null, error, preview: null };
 }
 
 function withNodes(run: Run, ids: readonly string[], change: (node: NodeRun) => NodeRun): Run {

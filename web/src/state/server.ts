@@ -14,6 +14,7 @@ import {
   type Runs,
   runsAfter,
   type Told,
+  withElsewhere,
 } from "./runs";
 import { type TabId, useWorkspace } from "./workspace";
 
@@ -144,12 +145,22 @@ function hearAll(): void {
     if (message.kind === "plugins") void pluginsChanged(message.plugins);
     const told = withUrl(message, runs);
     if (told === null) continue;
-    runs = runsAfter(runs, told, Date.now());
-    if (isEnd(told)) void refreshJobs([told.job]);
+    runs = runsAfter(withElsewhere(runs, told), told, Date.now());
+    if (!isEnd(told)) continue;
+    runs = withoutElsewhere(runs, told.job);
+    void refreshJobs([told.job]);
   }
   if (runs === before) return;
   set({ runs });
   letGo(before, runs);
+}
+
+/** What runs elsewhere is followed no longer than it runs. */
+function withoutElsewhere(runs: Runs, job: string): Runs {
+  if (runs.get(job)?.tab !== "") return runs;
+  const kept = new Map(runs);
+  kept.delete(job);
+  return kept;
 }
 
 /** Follow a job in a tab; the pictures of the oldest runs are let go. */
@@ -178,7 +189,7 @@ export function forgetTabs(open: ReadonlySet<TabId>): void {
   const { runs, shown, problems, reasons } = get();
   const keep = <T>(map: ReadonlyMap<TabId, T>) => new Map([...map].filter(([id]) => open.has(id)));
   const kept = new Map(runs);
-  for (const [id, run] of runs) if (!open.has(run.tab)) forgetRun(kept, id);
+  for (const [id, run] of runs) if (run.tab !== "" && !open.has(run.tab)) forgetRun(kept, id);
   set({ runs: kept, shown: keep(shown), problems: keep(problems), reasons: keep(reasons) });
 }
 
@@ -292,7 +303,8 @@ function reconciled(runs: Runs, jobs: readonly JobAnswer[]): Runs {
     const run = runs.get(job.id);
     if (run === undefined || job.state === "queued" || isOver(run)) continue;
     next ??= new Map(runs);
-    next.set(job.id, job.state === "running" ? begun(run, job) : jobRun(job, run));
+    if (run.tab === "" && job.state !== "running") next.delete(job.id);
+    else next.set(job.id, job.state === "running" ? begun(run, job) : jobRun(job, run));
   }
   return next ?? runs;
 }

@@ -57,7 +57,8 @@ function watchWorkspace(): () => void {
   };
 }
 
-function isSmall(workflow: Workflow): boolean {
+/** Whether a workflow can be sent to the server again and again without the person noticing. */
+export function isSmall(workflow: Workflow): boolean {
   const { nodes } = workflow.top;
   if (nodes.size === 0 || nodes.size > MOST_NODES) return false;
   let letters = 0;

@@ -1,8 +1,8 @@
 import { useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { viewUrl } from "../../api/routes";
+import { getFilmstrip, viewUrl } from "../../api/routes";
 import { type JsonObject, writeJson } from "../../model/json";
-import type { JobAnswer } from "../../protocol/generated";
+import type { JobAnswer, StepAnswer } from "../../protocol/generated";
 import { useServer } from "../../state/server";
 import { Icon } from "../Icon";
 import { usePanels } from "../open";
@@ -151,19 +151,30 @@ function CompareChoice({ pictures, shown, chosen, choose }: CompareProps) {
   );
 }
 
-/** What was seen of the picture on the way. */
+/** What was seen of the picture on the way, as the server kept it. */
 function Filmstrip({ job }: { readonly job: string }) {
   const { t } = useTranslation();
-  const frames = useServer((state) => state.runs.get(job)?.frames);
-  if (frames === undefined || frames.length === 0) return null;
+  const [steps, setSteps] = useState<readonly StepAnswer[]>([]);
+  useEffect(() => {
+    let wanted = true;
+    setSteps([]);
+    getFilmstrip(job).then(
+      (found) => wanted && setSteps(found.steps),
+      () => {}, // The picture is worth showing without its strip.
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [job]);
+  if (steps.length === 0) return null;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a strip that scrolls must be reachable by keyboard
     <ol className="filmstrip" aria-label={t("gallery.filmstrip")} tabIndex={0}>
-      {frames.map((frame) => (
-        <li key={frame.url}>
-          <img src={frame.url} alt={t("gallery.step", { step: frame.step })} />
+      {steps.map(({ node_id, step, picture }) => (
+        <li key={`${node_id}/${step}`}>
+          <img src={picture} alt={t("gallery.step", { step })} />
           <span className="hint" aria-hidden="true">
-            {frame.step}
+            {step}
           </span>
         </li>
       ))}

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { isTyping } from "../../commands/keys";
+import { usePanels } from "../open";
 import { openFiles, openText, openTransfer, openUrl } from "./opening";
 
 /** Takes whatever is dropped on the window, unless something in it wants it. */
@@ -56,10 +57,16 @@ export function DropTarget() {
   ) : null;
 }
 
-/** The address in `?open=…` of the page, opened once. */
+/** The address in `?open=…` of the page, once; what lies elsewhere only if the person says so. */
 export function openFromAddress(): void {
   const wanted = new URLSearchParams(location.search).get("open");
   if (wanted === null) return;
   history.replaceState(null, "", location.pathname);
-  void openUrl(wanted);
+  if (isHere(wanted)) void openUrl(wanted);
+  else usePanels.getState().show({ kind: "address", address: wanted });
+}
+
+function isHere(address: string): boolean {
+  if (!URL.canParse(address, location.href)) return false;
+  return new URL(address, location.href).origin === location.origin;
 }

@@ -35,22 +35,35 @@ export function looksLikeWorkflow(text: string): boolean {
   return /^Steps: \d+/m.test(start) && /Seed: \d+/.test(start);
 }
 
-/** Open what an address leads to. */
+/** Open what an address leads to: here directly, elsewhere in the web by way of the server. */
 export async function openUrl(address: string): Promise<string | undefined> {
-  const found = await attempt(download(address));
+  const url = URL.canParse(address, location.href) ? new URL(address, location.href) : null;
+  if (url === null || url.origin !== location.origin) {
+    const opened = await attempt(routes.openAddress(url?.href ?? address));
+    return opened === undefined ? undefined : showOpened(opened);
+  }
+  const found = await attempt(download(url));
   if (found === undefined) return undefined;
-  const name = decodeURIComponent(new URL(address, location.href).pathname.split("/").at(-1) ?? "");
-  return openBlob(found, name === "" ? address : name);
+  return openBlob(found, url.searchParams.get("filename") ?? nameIn(url));
 }
 
-async function download(address: string): Promise<Blob> {
+function nameIn(url: URL): string {
+  const last = url.pathname.split("/").at(-1) ?? "";
   try {
-    const response = await fetch(new URL(address, location.href));
+    return decodeURIComponent(last) || url.href;
+  } catch {
+    return last;
+  }
+}
+
+async function download(url: URL): Promise<Blob> {
+  try {
+    const response = await fetch(url);
     if (response.ok) return await response.blob();
   } catch {
-    // Told below: a browser does not say why another site may not be read.
+    // Told below: a browser does not say why something could not be read.
   }
-  const both = (language: string) => i18next.t("opening.notReachable", { lng: language, address });
+  const both = (lng: string) => i18next.t("opening.notReachable", { lng, address: url.href });
   throw new ApiError(0, "not_reachable", { en: both("en"), ja: both("ja") });
 }
 

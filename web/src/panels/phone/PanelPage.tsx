@@ -106,12 +106,11 @@ function WorkflowChoice() {
 function LastPicture() {
   const { t } = useTranslation();
   const tab = useWorkspace((state) => state.active);
-  const preview = useServer((state) => runOf(state, tab)?.frames.at(-1)?.url);
+  const preview = useServer((state) => runOf(state, tab)?.preview);
   const status = useServer((state) => runOf(state, tab)?.status);
   const job = useServer((state) => state.jobs.get(state.shown.get(tab) ?? ""));
   const file = job === undefined ? undefined : picturesOf(job)[0]?.file;
-  const shown =
-    status === "running" && preview !== undefined ? preview : file && routes.viewUrl(file);
+  const shown = status === "running" && preview != null ? preview : file && routes.viewUrl(file);
   return (
     <div className="panel-page-picture">
       {shown === undefined ? (

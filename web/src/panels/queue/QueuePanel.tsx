@@ -161,9 +161,9 @@ function Thumbnail({ job }: { readonly job: JobAnswer }) {
   const { t } = useTranslation();
   const show = usePanels((state) => state.show);
   const [picture] = picturesOf(job);
-  const preview = useServer((state) => state.runs.get(job.id)?.frames.at(-1)?.url);
+  const preview = useServer((state) => state.runs.get(job.id)?.preview);
   if (picture === undefined) {
-    return preview === undefined || job.state !== "running" ? (
+    return preview == null || job.state !== "running" ? (
       <span className={`thumb empty ${job.state}`} aria-hidden="true" />
     ) : (
       <img className="thumb" src={preview} alt="" />
