@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from playwright.sync_api import expect
 
 from tests.editor.editor import Editor
@@ -74,3 +76,141 @@ def test_keys_of_an_input_method_are_no_shortcuts(editor: Editor) -> None:
     keyboard.send("Input.insertText", {"text": "猫"})
     expect(text).to_have_value("猫")
     assert editor.size() == (7, 9)
+
+
+def test_nodes_are_copied_into_another_window(open_editor: Callable[..., Editor]) -> None:
+    first, second = open_editor(), open_editor()
+    first.select("Sampler", "Decode")
+    first.keys("Control+c")
+    second.empty()
+    second.page.locator("section.canvas").focus()
+    second.keys("Control+v")
+    expect(second.nodes).to_have_count(2)
+    expect(second.wires).to_have_count(1)
+
+
+def press(editor: Editor, key: str, times: int) -> None:
+    """Ctrl with a key, so often at once."""
+    editor.page.evaluate(
+        """([key, times]) => {
+          for (let time = 0; time < times; time += 1)
+            window.dispatchEvent(new KeyboardEvent("keydown", {key, ctrlKey: true}));
+        }""",
+        [key, times],
+    )
+
+
+def test_everything_is_undone_step_by_step_more_than_two_hundred_times(editor: Editor) -> None:
+    before = editor.drawn()
+    editor.keys("Escape")
+    editor.select("Sampler")
+    press(editor, "m", 201)
+    expect(editor.node("Sampler")).to_have_attribute("data-mode", "muted")
+    text = editor.node("Prompt").get_by_role("textbox")
+    text.fill("")
+    text.press_sequentially("a long word")
+    editor.keys("Escape", "Control+z")
+    expect(text).not_to_have_text("a long word")
+    expect(text).to_have_text("a red heart in the center, white background, sharp")
+    press(editor, "z", 201)
+    assert editor.drawn() == before
+
+
+def test_nodes_are_aligned_spread_snapped_and_locked(editor: Editor) -> None:
+    def lefts() -> list[float]:
+        chosen = ("Prompt", "Negative prompt", "Sampler")
+        return [editor.node(title).bounding_box()["x"] for title in chosen]  # type: ignore[index]
+
+    editor.select("Prompt", "Negative prompt", "Sampler")
+    editor.node("Sampler").get_by_role("heading").click(button="right")
+    editor.page.get_by_role("menuitem", name="Align").press("ArrowRight")
+    editor.page.get_by_role("menuitem", name="Left edges").click()
+    assert len({round(x) for x in lefts()}) == 1
+    editor.keys("Control+z", "Escape")
+    assert len({round(x) for x in lefts()}) == 2
+
+    editor.keys("s")
+    editor.drag_by(editor.node("Sampler").get_by_role("heading"), 33, 57)
+    sampler = next(node for node in editor.drawn()["nodes"] if node["title"] == "Sampler")
+    assert [part % 10 for part in sampler["position"]] == [0, 0]
+    before = editor.drawn()
+    editor.keys("Escape")
+    editor.page.get_by_role("button", name="Lock the canvas").click()
+    editor.drag_by(editor.node("Sampler").get_by_role("heading"), 60, 60)
+    editor.drag(
+        editor.socket("Load checkpoint", "Output MODEL"),
+        editor.page.locator("section.canvas"),
+    )
+    expect(editor.page.get_by_role("dialog")).to_have_count(0)
+    assert editor.drawn() == before
+
+
+def test_a_node_is_replaced_and_keeps_its_links_and_values(editor: Editor) -> None:
+    editor.menu(editor.node("Sampler").get_by_role("heading"), "Replace with")
+    editor.page.get_by_role("combobox", name="Replace with").fill("KSamplerAdvanced")
+    editor.keys("Enter")
+    found = editor.drawn()
+    sampler = next(node for node in found["nodes"] if node["title"] == "Sampler")
+    assert sampler["type"] == "KSamplerAdvanced"
+    assert len(found["links"]) == 9
+    assert (sampler["values"]["steps"], sampler["values"]["cfg"]) == (20, 3)
+
+
+def test_numbers_are_dragged_weights_raised_and_embeddings_completed(editor: Editor) -> None:
+    steps = editor.node("Sampler").get_by_role("spinbutton", name="steps")
+    editor.drag_by(steps, 30, 0)
+    assert 23 <= int(steps.input_value()) <= 26
+    editor.keys("Control+z")
+    expect(steps).to_have_value("20")
+
+    text = editor.node("Prompt").get_by_role("textbox")
+    text.fill("a cat")
+    editor.keys("Control+ArrowUp", "Control+ArrowUp")
+    expect(text).to_have_text("a (cat:1.1)")
+    expect(editor.node("Prompt").locator(".prompt-weight").first).to_be_attached()
+    editor.keys("Control+ArrowDown", "Control+ArrowDown")
+    expect(text).to_have_text("a cat")
+    text.fill("")
+    text.press_sequentially("embedding:")
+    offered = editor.page.get_by_role("listbox", name="Embeddings").get_by_role("option")
+    name = offered.first.inner_text()
+    editor.keys("Enter")
+    expect(text).to_have_text(f"embedding:{name}")
+    expect(editor.node("Prompt").locator(".prompt-embedding")).to_have_text(f"embedding:{name}")
+
+
+def test_an_input_method_composes_in_every_kind_of_field(editor: Editor) -> None:
+    keyboard = editor.page.context.new_cdp_session(editor.page)
+
+    def compose(kana: str, chosen: str) -> None:
+        cursor = len(kana)
+        composed = {"text": kana, "selectionStart": cursor, "selectionEnd": cursor}
+        keyboard.send("Input.imeSetComposition", composed)
+        enter = {"type": "rawKeyDown", "key": "Enter", "windowsVirtualKeyCode": 229}
+        keyboard.send("Input.dispatchKeyEvent", enter)
+        keyboard.send("Input.insertText", {"text": chosen})
+
+    editor.select("Sampler")
+    editor.keys("F2")
+    compose("さんぷる", "試料")
+    editor.keys("Enter")
+    expect(editor.node("試料")).to_be_visible()
+
+    steps = editor.node("試料").get_by_role("spinbutton", name="steps")
+    steps.fill("")
+    compose("１２", "１２")
+    editor.keys("Enter", "Escape")
+    expect(steps).to_have_value("12")
+
+    editor.keys("Insert")
+    search = editor.page.get_by_role("combobox", name="Add a node")
+    compose("がぞう", "画像を保存")
+    expect(search).to_have_value("画像を保存")
+    editor.keys("Enter")
+    expect(editor.node("Save Image")).to_be_visible()
+
+    editor.menu((300, 580), "Add note")
+    note = editor.page.locator("article.note").get_by_role("textbox")
+    note.focus()
+    compose("めも", "覚え書き")
+    expect(note).to_have_value("覚え書き")

@@ -54,7 +54,8 @@ export function flowNode(
     height,
     measured: { width, height },
     selected,
-    draggable: !isPinned(node),
+    // What is not pinned leaves it to the canvas, which may be locked.
+    ...(isPinned(node) ? { draggable: false } : {}),
     zIndex: 1,
     handles: handlesOf(shape, measures),
   };

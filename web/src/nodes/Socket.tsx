@@ -3,7 +3,7 @@
 import { Handle, Position } from "@xyflow/react";
 import type { KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { show } from "../canvas/view";
+import { show, useView } from "../canvas/view";
 import type { NodeId } from "../model/document";
 import type { LooseEnd } from "../model/edits";
 import { socketLook } from "../model/sockets";
@@ -24,6 +24,7 @@ interface Props {
 export function Socket({ node, side, id, type, label, y, linked, quiet = false }: Props) {
   const { t } = useTranslation();
   const { color, shape } = socketLook(type);
+  const locked = useView((view) => view.locked);
   const end: LooseEnd =
     side === "output"
       ? { from: { node, place: Number(id) }, type }
@@ -41,6 +42,7 @@ export function Socket({ node, side, id, type, label, y, linked, quiet = false }
       position={side === "output" ? Position.Right : Position.Left}
       className={`socket ${shape}`}
       style={{ top: y, "--socket": color } as React.CSSProperties}
+      isConnectable={!locked}
       data-type={type}
       data-linked={linked || undefined}
       data-quiet={quiet || undefined}
