@@ -154,12 +154,18 @@ class ModelOption(Protocol):
 
 @dataclass(frozen=True)
 class Family:
-    """What all models of one architecture share; one row of diffusion.architectures."""
+    """What all models of one architecture share; one row of diffusion.architectures.
+
+    A network sees latents as (latent - ``latent_mean``) · ``latent_scale`` / ``latent_std``, the
+    two by channel; where they are empty, 0 and 1.
+    """
 
     name: str
     latent_channels: int = 4
     latent_scale: float = 0.18215
     vector: Literal["none", "sdxl", "refiner", "unclip"] = "none"
+    latent_mean: tuple[float, ...] = ()
+    latent_std: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def ksampler_filmstrip(
     from graphengine.diffusion.previews import preview_to
     from graphengine.diffusion.sampling import report_to, sample
 
-    recorder = Recorder(show, model.family.latent_scale)
+    recorder = Recorder(show, model.family)
     sampled = sample(
         context.models,
         model,

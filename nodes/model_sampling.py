@@ -40,8 +40,8 @@ def model_sampling_continuous_edm(
     *,
     model: Annotated[Model, Help("The model to sample otherwise.")],
     sampling: Annotated[
-        Literal["v_prediction", "edm", "eps"],
-        Choice(help="What the model was trained to predict."),
+        Literal["v_prediction", "edm", "edm_playground_v2.5", "eps"],
+        Choice(help="What the model was trained to predict; edm_playground_v2.5 for that model."),
     ] = "v_prediction",
     sigma_max: Annotated[
         float, Float(ge=0.0, le=1000.0, step=0.001, help="The highest noise level.")

@@ -19,6 +19,12 @@ SD1 = Family("sd1")
 SD2 = Family("sd2")
 SD2_UNCLIP = Family("sd2_unclip", vector="unclip")
 SDXL = Family("sdxl", latent_scale=0.13025, vector="sdxl")
+# Playground v2.5 (its VAE's configuration on Hugging Face): an SDXL that was trained as in Karras
+# et al. 2022, on latents that are brought to mean 0 by channel.
+PLAYGROUND_MEAN = (-1.6574, 1.886, -1.383, 2.5155)
+PLAYGROUND_STD = (8.4927, 5.9022, 6.5498, 5.2299)
+PLAYGROUND_SCALE = 0.5
+PLAYGROUND_MARK = "edm_mean"
 REFINER = Family("sdxl_refiner", latent_scale=0.13025, vector="refiner")
 
 # Width of one sinusoidal embedding of a size in SDXL's vector (Podell et al. 2023, 2307.01952).
@@ -103,6 +109,16 @@ def family_of(layout: UNetLayout, *, path: str = "") -> Family:
     raise ModelFileError("model_unknown_shape", path=path, part="UNet")
 
 
+def playground(family: Family) -> Family:
+    """``family`` with Playground v2.5's latents."""
+    return replace(
+        family,
+        latent_scale=PLAYGROUND_SCALE,
+        latent_mean=PLAYGROUND_MEAN,
+        latent_std=PLAYGROUND_STD,
+    )
+
+
 def prefix_of(
     keys: Mapping[str, object], prefixes: tuple[str, ...], marks: tuple[str, ...]
 ) -> str | None:
@@ -137,12 +153,14 @@ _YAML_V = re.compile(r"""^\s*parameterization:\s*["']?v["']?\s*$""", re.MULTILIN
 def sampling_of(tensors: TensorFile, family: Family, layout: UNetLayout) -> Sampling:
     """What a checkpoint's network predicts, by the first of these that says something:
 
-    marker tensors in the file (``v_pred``, ``ztsnr``, ``edm_vpred.sigma_max``), its
+    marker tensors in the file (``edm_mean``, ``edm_vpred.sigma_max``, ``v_pred``, ``ztsnr``), its
     ``modelspec.prediction_type``, a ``.yaml`` beside it (``parameterization: "v"``), and for SD
     2.x the resolution in the published file names: the 768 px models and those made from them
     (unCLIP) predict v, the 512 px ones eps. All else predicts eps. Weights alone do not tell; the
     node "Model sampling (discrete)" sets it by hand.
     """
+    if PLAYGROUND_MARK in tensors:
+        return Sampling("edm_playground", levels="continuous", sigma_min=0.002, sigma_max=80.0)
     if "edm_vpred.sigma_max" in tensors:
         low, high = (float(tensors.tensor(f"edm_vpred.sigma_{end}")) for end in ("min", "max"))
         return Sampling("v", levels="continuous", sigma_min=low, sigma_max=high)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from graphengine.diffusion.architectures import (
+    PLAYGROUND_MARK,
     TEXT_MARKS,
     TEXT_PLACES,
     UNET_MARKS,
@@ -20,6 +21,7 @@ from graphengine.diffusion.architectures import (
     VAE_MARKS,
     VAE_PREFIXES,
     family_of,
+    playground,
     prefix_of,
     refuse,
     sampling_of,
@@ -110,6 +112,8 @@ def load_diffusers_folder(path: str | Path) -> tuple[Model, Clip | None, Vae | N
 def _model(tensors: TensorFile, prefix: str) -> Model:
     layout = read_unet_layout(tensors.under(prefix))
     family = family_of(layout, path=tensors.ref.path)
+    if PLAYGROUND_MARK in tensors:
+        family = playground(family)
     return Model(
         weights=Weights(tensors.ref, "unet", prefix),
         family=family,

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from graphengine.diffusion.architectures import PLAYGROUND_MARK
 from graphengine.diffusion.files import TensorFile, open_tensors
 from graphengine.diffusion.keys import KeyTable, as_file_tensors, text_table, unet_table, vae_table
 from graphengine.diffusion.layouts import read_text_layout, read_unet_layout, read_vae_layout
@@ -51,6 +52,10 @@ def save_checkpoint(
         tensors |= _under(_VAE_PREFIX, vae_tensors(vae))
     if model.sampling.prediction == "v":
         tensors["v_pred"] = torch.zeros(0)
+    if model.family.latent_mean:
+        channels = (1, len(model.family.latent_mean), 1, 1)
+        tensors[PLAYGROUND_MARK] = torch.tensor(model.family.latent_mean).reshape(channels)
+        tensors["edm_std"] = torch.tensor(model.family.latent_std).reshape(channels)
     if model.sampling.zero_terminal_snr:
         tensors["ztsnr"] = torch.zeros(0)
     prediction = {"v": "v", "eps": "epsilon"}.get(model.sampling.prediction)

@@ -9,10 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from graphengine.diffusion.latent_space import out_of_model
 from graphengine.diffusion.residency import ModelStore
 from graphengine.diffusion.samplers.steps import Step
 from graphengine.diffusion.vae import decode
-from graphengine.sockets import Image, Latent, Vae
+from graphengine.sockets import Family, Image, Latent, Vae
 
 Show = Literal["guess", "noisy"]
 Layout = Literal["frames", "row", "grid"]
@@ -23,17 +24,17 @@ class Recorder:
     """A sampling callback that keeps the first picture's latent of every step.
 
     ``show``: "guess" = what the model takes the finished picture to be, "noisy" = the latent
-    itself, noise and all.
+    itself, noise and all. ``family``: the model's.
     """
 
     show: Show
-    scale: float
+    family: Family
     latents: list[Tensor] = field(default_factory=list)
 
     def __call__(self, step: Step) -> None:
         """Keep one step."""
         seen = step.denoised if self.show == "guess" else step.x
-        self.latents.append(seen[:1].float().cpu() / self.scale)
+        self.latents.append(out_of_model(seen[:1].float().cpu(), self.family))
 
     def frames(self, store: ModelStore, vae: Vae, latent: Latent) -> Image:
         """[steps, H, W, 3] float32: one picture a step, decoded one by one."""

@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate
 
 from graphengine.diffusion.conditions import resize_mask
 from graphengine.diffusion.guidance import Options
+from graphengine.diffusion.latent_space import into_model
 from graphengine.diffusion.model_sampling import ModelSampling
 from graphengine.diffusion.samplers.steps import Denoise
 from graphengine.errors import InputError
@@ -82,7 +83,7 @@ def further_channels(
     if mask is None:
         return torch.cat([torch.ones_like(latent[:1, :1]), _grey(latent[:1])], dim=1)
     given = condition.concat_latent
-    picture = _fitted(None if given is None else given * model.family.latent_scale, latent)
+    picture = _fitted(None if given is None else into_model(given, model.family), latent)
     return torch.cat([mask.round().expand(len(picture), -1, -1, -1), picture], dim=1)
 
 

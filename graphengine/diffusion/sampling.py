@@ -22,6 +22,7 @@ from graphengine.diffusion.denoiser import Guided, Network, to_batch
 from graphengine.diffusion.grounding import open_grounding
 from graphengine.diffusion.guidance import Options, rule_of
 from graphengine.diffusion.inpaint import Inpainting, further_channels
+from graphengine.diffusion.latent_space import into_model, out_of_model
 from graphengine.diffusion.model_sampling import ModelSampling, model_sampling
 from graphengine.diffusion.networks import twin
 from graphengine.diffusion.noise import SamplerNoise, initial_noise
@@ -205,11 +206,11 @@ def add_noise(model: Model, noise: Noise, sigmas: Sigmas, latent: Latent) -> Lat
     latent, values = checked_latent(latent, model), sigmas.values.float().cpu()
     if len(values) == 0 or noise.seed is None:
         return latent
-    levels, scale = model_sampling(model.sampling), model.family.latent_scale
+    levels, family = model_sampling(model.sampling), model.family
     level = (values[0] - values[-1]).abs() if len(values) > 1 else values[0]
     drawn = initial_noise(latent.samples, noise.seed, latent.batch_index)
-    noisy = levels.add_noise(latent.samples * scale, drawn, level)
-    return replace(latent, samples=noisy / scale)
+    noisy = levels.add_noise(into_model(latent.samples, family), drawn, level)
+    return replace(latent, samples=out_of_model(noisy, family))
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,10 +229,10 @@ class _Session:
     @torch.no_grad()
     def run(self) -> Sampled:
         model, device = self.guider.model, self.store.device
-        levels, scale = model_sampling(model.sampling), model.family.latent_scale
+        levels, family = model_sampling(model.sampling), model.family
         # Options are only promised to be hashable by the sockets, which know nothing of tensors.
         options = cast("Options", model.options)
-        latent = (self.latent.samples * scale).to(device)
+        latent = into_model(self.latent.samples, family).to(device)
         noise = self.noise.to(device)
         mask = self._mask(latent)
         last: list[Step] = []
@@ -244,7 +245,8 @@ class _Session:
             x = self._stepped(run, x)
         x = levels.remove_scale(x, self.sigmas[-1])
         denoised = last[0].denoised if last else x
-        return Sampled(self._finished(x / scale), self._finished(denoised / scale))
+        output, guess = (out_of_model(found, family) for found in (x, denoised))
+        return Sampled(self._finished(output), self._finished(guess))
 
     def _guided(
         self,

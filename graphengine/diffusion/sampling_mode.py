@@ -7,11 +7,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
 
+from graphengine.diffusion.architectures import playground
 from graphengine.diffusion.guidance import RescaleCfg
 from graphengine.errors import InputError
 from graphengine.sockets import Model, Sampling
 
-Prediction = Literal["eps", "v", "x0", "lcm", "edm", "img_to_img"]
+Prediction = Literal["eps", "v", "x0", "lcm", "edm", "edm_playground", "img_to_img"]
 _PREDICTIONS: Mapping[str, Prediction] = MappingProxyType(
     {
         "eps": "eps",
@@ -20,6 +21,7 @@ _PREDICTIONS: Mapping[str, Prediction] = MappingProxyType(
         "x0": "x0",
         "img_to_img": "img_to_img",
         "edm": "edm",
+        "edm_playground_v2.5": "edm_playground",
     }
 )
 
@@ -41,7 +43,10 @@ def discrete(model: Model, sampling: str, *, zero_terminal_snr: bool) -> Model:
 def continuous(
     model: Model, sampling: str, *, sigma_min: float, sigma_max: float, by_angle: bool = False
 ) -> Model:
-    """``model`` over any level between the two, which must be above 0 and in order."""
+    """``model`` over any level between the two, which must be above 0 and in order.
+
+    ``sampling``: v_prediction, edm, edm_playground_v2.5 (with that model's latents) or eps.
+    """
     if not 0 < sigma_min < sigma_max:
         raise InputError("sigma_range", sigma_min=sigma_min, sigma_max=sigma_max)
     mode = Sampling(
@@ -50,7 +55,8 @@ def continuous(
         sigma_min=sigma_min,
         sigma_max=sigma_max,
     )
-    return replace(model, sampling=mode)
+    family = playground(model.family) if mode.prediction == "edm_playground" else model.family
+    return replace(model, sampling=mode, family=family)
 
 
 def rescale_cfg(model: Model, multiplier: float) -> Model:

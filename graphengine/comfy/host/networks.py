@@ -299,16 +299,20 @@ class LatentFormat:
     """How a family's latents are scaled."""
 
     def __init__(self, family: sockets.Family) -> None:
-        self.scale_factor = family.latent_scale
+        self.family, self.scale_factor = family, family.latent_scale
         self.latent_channels = family.latent_channels
 
     def process_in(self, latent: Any) -> Any:
         """The latent as the network sees it."""
-        return latent * self.scale_factor
+        from graphengine.diffusion.latent_space import into_model
+
+        return into_model(latent, self.family)
 
     def process_out(self, latent: Any) -> Any:
         """The network's latent as the VAE knows it."""
-        return latent / self.scale_factor
+        from graphengine.diffusion.latent_space import out_of_model
+
+        return out_of_model(latent, self.family)
 
 
 def _letter(kind: str) -> str:

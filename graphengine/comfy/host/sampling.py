@@ -13,6 +13,7 @@ from graphengine.comfy.host.crossing import to_ours
 from graphengine.comfy.host.networks import store
 from graphengine.comfy.host.running import running_context
 from graphengine.diffusion import sampling
+from graphengine.diffusion.latent_space import into_model, out_of_model
 from graphengine.diffusion.model_sampling import model_sampling
 from graphengine.diffusion.noise import initial_noise
 from graphengine.diffusion.previews import preview_to
@@ -89,12 +90,12 @@ def _noise(
     usual = initial_noise(latent.samples, seed, latent.batch_index)
     if noise is None or (noise.shape == usual.shape and torch.equal(noise.cpu().float(), usual)):
         return latent, sockets.Noise(seed)
-    levels, scale = model_sampling(model.sampling), model.family.latent_scale
+    levels, family = model_sampling(model.sampling), model.family
     top = levels.is_max(float(sigmas[0]))
     noisy = levels.add_noise(
-        latent.samples * scale, noise.to(latent.samples), sigmas[0], from_the_top=top
+        into_model(latent.samples, family), noise.to(latent.samples), sigmas[0], from_the_top=top
     )
-    start = sockets.Latent(noisy / scale, latent.noise_mask, latent.batch_index)
+    start = sockets.Latent(out_of_model(noisy, family), latent.noise_mask, latent.batch_index)
     return start, sockets.Noise(None)
 
 
