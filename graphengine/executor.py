@@ -87,7 +87,8 @@ class Run:
         self._run = dataclasses.replace(run, emit=self._emit, cancel=self._stop, nodes=self._nodes)
         self._plan = plan
         self._cache = cache
-        self._keys = Keys(self._nodes, cache, run.folders)
+        self._bodies = Bodies()
+        self._keys = Keys(self._nodes, cache, run.folders, self._bodies)
         self._schedule = Schedule(self._nodes, {*plan.targets, *needed_later(graph, plan)})
         self._states = self._schedule.states
         self._results = self._schedule.results
@@ -102,7 +103,6 @@ class Run:
         self._told_behind = False
         self._told_blocks: dict[int, Block] = {}
         self._background: Background[Calls] = Background()
-        self._bodies = Bodies()
 
     def execute(self) -> Outcome:
         """Run everything that the targets need; never raises for what a node does.

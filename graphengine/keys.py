@@ -23,6 +23,7 @@ from graphengine.fingerprint import (
 )
 from graphengine.folders import Folders
 from graphengine.graph import GraphNode
+from graphengine.stopping import Bodies
 from graphengine.trace import Trace
 from graphengine.workflow import Link, links_of
 
@@ -32,14 +33,21 @@ _CHECKED_EVERY = 1024
 class Keys:
     """Keys by node id; ``nodes`` may grow while the run is on its way.
 
-    ``traces``: what decided each key, for `trace.explain`.
+    ``traces``: what decided each key, for `trace.explain`. ``bodies``: stop a plugin's code.
     """
 
-    def __init__(self, nodes: Mapping[str, GraphNode], cache: Cache, folders: Folders) -> None:
+    def __init__(
+        self,
+        nodes: Mapping[str, GraphNode],
+        cache: Cache,
+        folders: Folders,
+        bodies: Bodies | None = None,
+    ) -> None:
         self.traces: dict[str, Trace] = {}
         self._nodes = nodes
         self._cache = cache
         self._folders = folders
+        self._bodies = bodies or Bodies()
         self._keys: dict[str, Key] = {}
         self._in_vain: set[str] = set()
 
@@ -200,10 +208,18 @@ class Keys:
         links = self._link_keys(node, names)
         if links is None:
             return None
-        outside = outside_state(spec, node.values, self._folders)
+        outside = self._outside(node)
         base = base_key(spec, node.id, node.values, links, outside)
         trace = self.traces[node.id] = Trace(node, links, outside, base)
         return trace
+
+    def _outside(self, node: GraphNode) -> str:
+        """What beside the inputs decides the result; a plugin's code for it can be stopped too."""
+        spec = node.spec
+        if spec.fingerprint is None or spec.is_builtin:
+            return outside_state(spec, node.values, self._folders)
+        given = {"spec": spec, "values": node.values, "folders": self._folders}
+        return str(self._bodies.call(outside_state, given))
 
     def _link_keys(self, node: GraphNode, names: Collection[str] | None) -> LinkKeys | None:
         """The sources' keys of some links (None: all), in the inputs' order; None if unknown."""

@@ -160,7 +160,7 @@ class Validation:
     def _ask_node(self, node: WorkflowNode, hosted: Hosted, checked: Checked) -> None:
         """What a hosted node says itself of its inputs."""
         types = {name: self._offered(link) for name, link in checked.links.items()}
-        for fault in hosted.check(checked.values, types):
+        for fault in hosted.check(node.id, checked.values, types):
             self._add(fault.code, node, fault.input, **fault.details)
 
     def _offered(self, value: Link | tuple[Link, ...]) -> Any:

@@ -88,7 +88,7 @@ def main(times: int, *, comfy: bool) -> None:
         (pack / "_shared.py").write_text(f"STEP = {step}\n")
         engine.reload_plugins()
         result = engine.run(parse_api(PROMPT)).raise_for_status()
-        assert result.artifacts["2"].as_ui()["text"] == (str(1 + step),)
+        assert result.artifacts["2"].as_ui()["text"] == [str(1 + step)]
         if step % part == 0:
             seconds = (time.perf_counter() - began) / part
             gc.collect()

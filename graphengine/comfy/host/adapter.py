@@ -145,7 +145,9 @@ class HostedNode:
 
     # --- checking ---
 
-    def _check(self, values: Mapping[str, Any], types: Mapping[str, Any]) -> Iterable[Fault]:
+    def _check(
+        self, node_id: str, values: Mapping[str, Any], types: Mapping[str, Any]
+    ) -> Iterable[Fault]:
         if self._validate is None or not self._can_be_asked(values, types):
             return ()
         given = checking.arguments_for(self._validates, values, types)
@@ -154,7 +156,8 @@ class HostedNode:
             given = {name: [value] for name, value in given.items()}
         if "input_types" in self._validates.names:
             given["input_types"] = {name: _raw(kind) for name, kind in types.items()}
-        hidden = {name: None for name, _ in self._hidden if name in self._validates.names}
+        known = {"UNIQUE_ID": node_id, "PROMPT": {}}
+        hidden = {n: known.get(kind) for n, kind in self._hidden if n in self._validates.names}
         try:
             result = checking.waited(self._validate(**{**hidden, **given}))
         except Exception as error:  # a plugin's code, which may fail in any way

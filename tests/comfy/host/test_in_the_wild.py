@@ -317,6 +317,8 @@ def test_checks_by_name_for_everything_of_types_and_of_hidden_values(serve: Serv
             await of(client, {**nodes, "n": source})
         entry, _ = await of(client, checked("WildValidateHidden", a=2, b=1))
         assert shown(entry, "o") == ["'1 WildValidateHidden'"]
+        refused = await refusals(client, checked("WildValidateHidden", a=9, b=1), "1")
+        assert refused == [(custom, "a - node 1, {}")]
 
     serve(scenario)
 
@@ -409,6 +411,19 @@ def test_whatever_a_node_does_an_interrupt_ends_it(serve: Serve, how: str) -> No
         assert told["prompt_id"] == prompt_id
         entry, _ = await of(client, {"1": node("WildNoInputs"), "o": out("1")})
         assert shown(entry, "o") == ["42"]
+
+    serve(scenario)
+
+
+def test_an_endless_is_changed_is_ended_too(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        await client.post("/wild/reset", status=204)
+        prompt_id = await client.queue({"1": node("WildEndlessIsChanged"), "o": out("1")})
+        while "endless is_changed" not in await client.get("/wild/calls"):
+            await asyncio.sleep(0.02)
+        await client.post("/interrupt")
+        entry = await client.ended(prompt_id)
+        assert entry["status"]["messages"][-1][0] == "execution_interrupted"
 
     serve(scenario)
 

@@ -436,6 +436,24 @@ class InterruptibleLater:
             pass
 
 
+class EndlessIsChanged:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    RETURN_TYPES = ("INT",)
+    FUNCTION = "run"
+
+    @classmethod
+    def IS_CHANGED(cls):
+        called("endless is_changed")
+        while True:
+            pass
+
+    def run(self):
+        return (1,)
+
+
 class Fails:
     @classmethod
     def INPUT_TYPES(cls):
@@ -455,6 +473,6 @@ class CannotBegin(Fails):
 
 CLASSES = [
     WhileOpen, WhileClose, ForOpen, ForClose, Math, ToBool, Switch, LazyList, NeverLazy,
-    AsyncSwitch, ListOf, Join, JoinAll, Block, Sleep, Sleeps, Spans, Timeout, Interruptible, InterruptibleLater, Fails,
+    AsyncSwitch, ListOf, Join, JoinAll, Block, Sleep, Sleeps, Spans, Timeout, Interruptible, InterruptibleLater, EndlessIsChanged, Fails,
     CannotBegin,
 ]  # fmt: skip

@@ -128,9 +128,7 @@ class ValidateHidden(ValidateNamed):
 
     @classmethod
     def VALIDATE_INPUTS(cls, a, unique_id, prompt):
-        if prompt is not None and prompt[unique_id]["inputs"]["a"] != a:
-            return "hidden values are wrong"
-        return True
+        return True if a < 9 else f"node {unique_id}, {prompt}"
 
     def run(self, unique_id, prompt, **kwargs):
         return (f"{unique_id} {prompt[unique_id]['class_type']}",)
