@@ -98,10 +98,10 @@ class Hosted:
 
     Its inputs take any literal where they have no widget, and links that it does not declare.
     ``refresh``: the node as it describes itself now. ``check``: what it says of the literal values
-    and of the types of the links of a node, by the node's id. ``ask``: called with the inputs, gives
-    the names of the lazy ones that it wants next. ``info``: itself as /object_info tells it; None
-    if it cannot say. ``bridge``: lets nodes of ours take what it gives. ``declared``: an input that
-    it lists nowhere but takes by that name.
+    and of the types of the links of a node, by the node's id. ``ask``: called with the inputs,
+    gives the names of the lazy ones that it wants next. ``info``: itself as /object_info tells it;
+    None if it cannot say. ``bridge``: lets nodes of ours take what it gives. ``declared``: an
+    input that it lists nowhere but takes by that name.
     """
 
     refresh: Callable[[], NodeSpec]
