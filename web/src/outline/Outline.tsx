@@ -86,7 +86,7 @@ function Entry({ node }: { readonly node: GraphNode }) {
                 <button
                   type="button"
                   className="button quiet"
-                  aria-label={t("canvas.inputSocket", { label, type: input.type })}
+                  title={t("canvas.inputSocket", { label, type: input.type })}
                   onClick={() =>
                     show({ wiring: { to: { node: node.id, name: input.name }, type: input.type } })
                   }
@@ -124,7 +124,7 @@ function Entry({ node }: { readonly node: GraphNode }) {
                 <button
                   type="button"
                   className="button quiet"
-                  aria-label={t("canvas.outputSocket", { label, type: output.type })}
+                  title={t("canvas.outputSocket", { label, type: output.type })}
                   onClick={() =>
                     show({ wiring: { from: { node: node.id, place }, type: output.type } })
                   }
