@@ -21,7 +21,7 @@ from graphengine.diffusion.architectures import prefix_of, refuse
 from graphengine.diffusion.files import TensorFile, open_tensors
 from graphengine.diffusion.keys import KeyTable, Source, openclip_layers
 from graphengine.diffusion.layouts import count_while
-from graphengine.diffusion.networks import fill
+from graphengine.diffusion.networks import fill, without_tensors
 from graphengine.diffusion.residency import ModelStore, Recipe
 from graphengine.errors import ModelFileError
 from graphengine.sockets import ClipVision, ClipVisionOutput, Image, Weights
@@ -174,7 +174,7 @@ def build_clip_vision(layout: VisionLayout) -> nn.Module:
         patch_size=layout.patch,
         hidden_act=layout.activation,
     )
-    with torch.device("meta"):
+    with without_tensors():
         network: nn.Module = CLIPVisionModelWithProjection(config)
     return network.eval().requires_grad_(False)
 

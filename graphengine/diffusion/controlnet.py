@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from graphengine.diffusion.controlnet_union import (
@@ -20,7 +19,7 @@ from graphengine.diffusion.controlnet_union import (
 from graphengine.diffusion.files import TensorFile, open_tensors
 from graphengine.diffusion.keys import KeyTable, Source, unet_table
 from graphengine.diffusion.layouts import UNetLayout, count_while, read_encoder_layout
-from graphengine.diffusion.networks import build_unet, fill
+from graphengine.diffusion.networks import build_unet, fill, without_tensors
 from graphengine.sockets import Weights
 
 # Where a file keeps a ControlNet, and the tensors by which it is known.
@@ -118,7 +117,7 @@ def build_controlnet(layout: ControlNetLayout) -> nn.Module:
 
     unet = build_unet(layout.encoder)
     vector = layout.encoder.vector_width
-    with torch.device("meta"):
+    with without_tensors():
         network: nn.Module = ControlNetModel(
             in_channels=layout.encoder.in_channels,
             conditioning_channels=layout.picture_channels,
@@ -135,6 +134,6 @@ def build_controlnet(layout: ControlNetLayout) -> nn.Module:
     network.down_blocks, network.mid_block = unet.down_blocks, unet.mid_block
     network.controlnet_down_blocks = nn.ModuleList(skips)
     if layout.union is not None:
-        with torch.device("meta"):
+        with without_tensors():
             add_union_parts(network, layout.union)
     return network.eval().requires_grad_(False)

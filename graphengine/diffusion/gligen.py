@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from graphengine.diffusion.architectures import refuse
 from graphengine.diffusion.files import TensorFile, open_tensors
 from graphengine.diffusion.keys import KeyTable, Source
-from graphengine.diffusion.networks import fill
+from graphengine.diffusion.networks import fill, without_tensors
 from graphengine.errors import ModelFileError
 from graphengine.sockets import Gligen, Weights
 
@@ -147,6 +147,6 @@ def open_gligen(weights: Weights) -> nn.Module:
 
 def build_gligen(layout: GligenLayout) -> nn.Module:
     """A GligenNetwork of this layout, without tensors (``meta`` device)."""
-    with torch.device("meta"):
+    with without_tensors():
         network = GligenNetwork(layout)
     return network.eval().requires_grad_(False)

@@ -1,6 +1,6 @@
 """Networks built from their layout, holding a file's tensors without a second copy.
 
-A network is built on the ``meta`` device (no memory, no initialisation) and then given the
+A network is built on the ``meta`` device (no memory, no first values) and then given the
 memory-mapped tensors themselves. Nothing is read from disk until it is used.
 """
 
@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from graphengine.diffusion.files import TensorFile, open_tensors
-from graphengine.diffusion.keys import KeyTable, from_file, text_table, unet_table, vae_table
+from graphengine.diffusion.keys import (
+    KeyTable,
+    Source,
+    from_file,
+    text_table,
+    unet_table,
+    vae_table,
+)
 from graphengine.diffusion.layouts import (
     TextKind,
     TextLayout,
@@ -72,7 +81,7 @@ def build_unet(layout: UNetLayout) -> nn.Module:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     config = unet_config(layout)
-    with torch.device("meta"):
+    with without_tensors():
         network = UNet2DConditionModel(**config)
         if layout.middle_depth != config["transformer_layers_per_block"][-1]:
             network.mid_block = _middle_block(layout)
@@ -111,7 +120,7 @@ def build_vae(layout: VaeLayout) -> nn.Module:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     levels = len(layout.channels)
-    with torch.device("meta"):
+    with without_tensors():
         network = AutoencoderKL(
             in_channels=layout.in_channels,
             out_channels=layout.out_channels,
@@ -143,12 +152,50 @@ def build_text_encoder(layout: TextLayout) -> nn.Module:
         bos_token_id=_CLIP_START,
         eos_token_id=_CLIP_END,
     )
-    with torch.device("meta"):
+    with without_tensors():
         network = CLIPTextModel(config)
         width = layout.projection
         projection = None if width is None else nn.Linear(layout.width, width, bias=False)
     network.register_module("text_projection", projection)
     return _frozen(network)
+
+
+@contextmanager
+def without_tensors() -> Iterator[None]:
+    """Networks made in the body are on the ``meta`` device, and no first values are drawn for them.
+
+    PyTorch would work out in Python what the values of each tensor were if it had any.
+    """
+    with torch.device("meta"), _Undrawn():
+        yield
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves tensors as they are where a layer draws its first values."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if function in _DRAWING:
+            return args[0] if args else named["tensor"]
+        return function(*args, **named)
+
+
+_DRAWING = frozenset(
+    (
+        Tensor.normal_,
+        Tensor.uniform_,
+        nn.init.kaiming_uniform_,
+        nn.init.normal_,
+        nn.init.uniform_,
+        nn.init.xavier_uniform_,
+    )
+)
 
 
 def fill(network: nn.Module, tensors: TensorFile, table: KeyTable) -> nn.Module:
@@ -157,8 +204,9 @@ def fill(network: nn.Module, tensors: TensorFile, table: KeyTable) -> nn.Module:
     Raises ModelFileError naming the first key that is missing, left over or of another shape.
     """
     shapes = {key: value.shape for key, value in network.state_dict().items()}
-    _check_all_used(tensors, (table.source(key).key for key in shapes))
-    state = {key: _stored(tensors, table, key, shape) for key, shape in shapes.items()}
+    sources = {key: table.source(key) for key in shapes}
+    _check_all_used(tensors, (source.key for source in sources.values()))
+    state = {key: _stored(tensors, sources[key], shape) for key, shape in shapes.items()}
     return assign(network, state)
 
 
@@ -177,8 +225,7 @@ def twin(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})
 
 
-def _stored(tensors: TensorFile, table: KeyTable, key: str, shape: torch.Size) -> Tensor:
-    source = table.source(key)
+def _stored(tensors: TensorFile, source: Source, shape: torch.Size) -> Tensor:
     tensor = from_file(source.form, tensors.tensor(source.key))
     if tensor.shape != shape:
         raise ModelFileError(

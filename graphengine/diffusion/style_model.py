@@ -19,7 +19,7 @@ from graphengine.diffusion.architectures import refuse
 from graphengine.diffusion.files import TensorFile, open_tensors
 from graphengine.diffusion.keys import KeyTable, Source
 from graphengine.diffusion.layouts import count_while
-from graphengine.diffusion.networks import fill
+from graphengine.diffusion.networks import fill, without_tensors
 from graphengine.diffusion.residency import ModelStore, Recipe
 from graphengine.errors import InputError
 from graphengine.sockets import (
@@ -125,7 +125,7 @@ def open_style_model(weights: Weights) -> nn.Module:
 
 def build_style_model(layout: StyleLayout) -> nn.Module:
     """A StyleAdapter of this layout, without tensors (``meta`` device)."""
-    with torch.device("meta"):
+    with without_tensors():
         network = StyleAdapter(layout)
     return network.eval().requires_grad_(False)
 

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import nn
 
 from graphengine.diffusion.files import TensorFile, open_tensors
 from graphengine.diffusion.keys import KeyTable, Source
 from graphengine.diffusion.layouts import count_while
-from graphengine.diffusion.networks import fill
+from graphengine.diffusion.networks import fill, without_tensors
 from graphengine.errors import ModelFileError
 from graphengine.sockets import Weights
 
@@ -116,7 +115,7 @@ def build_adapter(layout: AdapterLayout) -> nn.Module:
 
     # A light adapter's last two levels have the same width, and diffusers is told it once.
     light = layout.kind == "light_adapter"
-    with torch.device("meta"):
+    with without_tensors():
         network: nn.Module = T2IAdapter(
             in_channels=layout.picture_channels,
             channels=list(layout.channels[:-1] if light else layout.channels),

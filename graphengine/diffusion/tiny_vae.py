@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import torch
 from torch import Tensor, nn
 
 from graphengine.diffusion.architectures import SD1, SDXL, refuse
 from graphengine.diffusion.files import TensorFile, open_tensors
-from graphengine.diffusion.networks import assign
+from graphengine.diffusion.networks import assign, without_tensors
 from graphengine.errors import ModelFileError
 from graphengine.sockets import Family, FileRef, Vae, Weights
 
@@ -79,7 +78,7 @@ def open_tiny_decoder(file: FileRef) -> nn.Module:
     tensors = open_tensors(file)
     if _MARKS["decoder"] not in tensors:
         raise refuse(tensors, wanted="TAESD")
-    with torch.device("meta"):
+    with without_tensors():
         network = DecoderTiny(
             in_channels=tensors.shape("1.weight")[1],
             out_channels=3,
@@ -102,7 +101,7 @@ def open_tiny_vae(encoder: Weights, decoder: Weights, scale: float) -> TinyVae:
     from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
     halves = [open_tensors(weights.file) for weights in (encoder, decoder)]
-    with torch.device("meta"):
+    with without_tensors():
         network = AutoencoderTiny(latent_channels=halves[1].shape("1.weight")[1])
     state = dict(_encoder_state(halves[0])) | dict(_decoder_state(halves[1]))
     paths = [half.ref.path for half in halves]

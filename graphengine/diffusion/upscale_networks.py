@@ -31,7 +31,7 @@ from graphengine.diffusion.light_upscalers import (
     read_plk_layout,
     read_span_layout,
 )
-from graphengine.diffusion.networks import fill
+from graphengine.diffusion.networks import fill, without_tensors
 from graphengine.diffusion.swinir import MARKS as SWIN_MARKS
 from graphengine.diffusion.swinir import SwinIr, SwinLayout, read_swin_layout
 from graphengine.errors import ModelFileError
@@ -283,7 +283,7 @@ def upscaler_table(layout: UpscalerLayout) -> KeyTable:
 
 def build_upscaler(layout: UpscalerLayout) -> nn.Module:
     """The network of a layout, without tensors (``meta`` device)."""
-    with torch.device("meta"):
+    with without_tensors():
         network = _network(layout)
     return network.eval().requires_grad_(False)
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphengine.diffusion.checkpoint import load_checkpoint, load_clip_files, load_unet_file
-from graphengine.diffusion.networks import open_text_encoder, open_unet, open_vae
+from graphengine.diffusion.networks import (
+    build_text_encoder,
+    build_unet,
+    build_vae,
+    open_text_encoder,
+    open_unet,
+    open_vae,
+)
 from graphengine.diffusion.unet import predict
 from graphengine.errors import LANGUAGES, ModelFileError
 from tests.diffusion import tiny_models as tiny
+from tests.diffusion.published import FAMILIES
 
 PREFIX = "model.diffusion_model."
 
@@ -53,6 +63,29 @@ def test_a_network_holds_the_files_numbers_in_the_files_dtype(tmp_path: Path) ->
         assert {tensor.dtype for tensor in network.parameters()} == {torch.float16}
         assert not network.training
         assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+class Operations(TorchDispatchMode):
+    """The names of the operations in the body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func.name())
+        return func(*args, **(kwargs or {}))
+
+
+def test_no_first_values_are_drawn_for_tensors_that_come_from_the_file() -> None:
+    parts = FAMILIES["sd1"]
+    with Operations() as operations:
+        build_unet(parts.unet)
+        build_vae(parts.vae)
+        build_text_encoder(*parts.texts.values())
+
+    assert "aten::empty.memory_format" in operations.names
+    assert not [name for name in operations.names if "uniform" in name or "normal" in name]
 
 
 def test_no_tensor_is_left_without_memory(tmp_path: Path) -> None:
