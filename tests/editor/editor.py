@@ -68,6 +68,7 @@ class Editor:
 
     def empty(self) -> None:
         """A new workflow with nothing in it, and all the room for it."""
+        expect(self.page.get_by_role("tab")).to_have_count(1)
         self.page.get_by_role("button", name="New workflow").click()
         expect(self.nodes).to_have_count(0)
         settings = self.page.get_by_role("button", name="Show advanced settings")

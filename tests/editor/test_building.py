@@ -72,7 +72,7 @@ def test_a_link_dropped_in_the_open_offers_only_what_fits_and_a_wrong_one_says_w
     place(editor, "CheckpointLoaderSimple", 200, 300)
     box = editor.node("Load Checkpoint").bounding_box()
     assert box is not None
-    assert (box["x"], box["y"]) == (pytest.approx(200, abs=20), pytest.approx(300, abs=20))
+    assert (box["x"], box["y"]) == pytest.approx((200, 300), abs=20)
     editor.drag(editor.socket("Load Checkpoint", "Output VAE"), (700, 300))
     dialog = editor.page.get_by_role("dialog")
     search = dialog.get_by_role("combobox", name="Nodes that fit VAE")

@@ -214,3 +214,59 @@ def test_an_input_method_composes_in_every_kind_of_field(editor: Editor) -> None
     note.focus()
     compose("めも", "覚え書き")
     expect(note).to_have_value("覚え書き")
+
+
+def add(editor: Editor, name: str) -> None:
+    """Add the node that the search finds first."""
+    editor.keys("Insert")
+    editor.page.get_by_role("combobox", name="Add a node").fill(name)
+    editor.keys("Enter")
+
+
+def test_a_colour_is_picked_and_a_number_all_the_same(editor: Editor) -> None:
+    editor.empty()
+    add(editor, "EmptyImage")
+    node = editor.node("EmptyImage")
+    node.locator("input[type=color]").fill("#ff8000")
+    expect(node.get_by_role("spinbutton", name="color")).to_have_value("16744448")
+    editor.keys("Control+z")
+    expect(node.get_by_role("spinbutton", name="color")).to_have_value("0")
+
+
+def test_a_seed_of_minus_one_is_drawn_and_others_count_on_after_a_run(editor: Editor) -> None:
+    editor.select("Save picture")
+    editor.keys("Delete")
+    sampler = editor.node("Sampler")
+    seed = sampler.get_by_role("textbox", name="seed")
+    sampler.get_by_role("spinbutton", name="steps").fill("1")
+    editor.keys("Enter", "Escape")
+    add(editor, "PreviewImage")
+    editor.drag(
+        editor.socket("Decode", "Output IMAGE"), editor.socket("Preview Image", "Input images")
+    )
+    sampler.get_by_role("combobox", name="What happens to the seed").select_option("+1")
+    seed.fill("41")
+    assert drawn_seed(editor) == 41
+    expect(seed).to_have_value("42")
+    seed.fill("-1")
+    first = drawn_seed(editor)
+    expect(seed).to_have_value("-1")
+    assert first >= 0
+    assert drawn_seed(editor) != first
+
+
+def drawn_seed(editor: Editor) -> int:
+    """The seed of a run."""
+    prompt = editor.run()["prompt"]
+    return next(int(n["inputs"]["seed"]) for n in prompt.values() if "seed" in n["inputs"])
+
+
+def test_the_view_is_moved_by_the_overview_and_shown_whole_again(editor: Editor) -> None:
+    last = editor.node("Save picture")
+    expect(last).to_be_in_viewport(ratio=0.99)
+    editor.page.locator(".minimap").click(position={"x": 2, "y": 20})
+    expect(last).not_to_be_in_viewport(ratio=0.99)
+    editor.keys("Shift+1")
+    expect(last).to_be_in_viewport(ratio=0.99)
+    editor.keys("m")
+    expect(editor.page.locator(".minimap")).to_have_count(0)

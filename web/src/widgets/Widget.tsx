@@ -8,7 +8,7 @@ import type { WidgetInfo } from "../model/shape";
 import { usePlugins } from "../state/plugins";
 import { activeTab, useWorkspace } from "../state/workspace";
 import { ChoiceField } from "./ChoiceField";
-import { ColorField, isColor } from "./ColorField";
+import { ColorField, ColorNumberField, isColor, isColorNumber } from "./ColorField";
 import { ImageField } from "./ImageField";
 import { JsonField } from "./JsonField";
 import { NumberField } from "./NumberField";
@@ -69,6 +69,8 @@ function Field(props: FieldProps) {
   const { widget } = props;
   switch (widget.kind) {
     case "int":
+      if (isColorNumber(widget)) return <ColorNumberField {...props} widget={widget} />;
+      return <NumberField {...props} widget={widget} />;
     case "float":
       return <NumberField {...props} widget={widget} />;
     case "seed":
