@@ -114,6 +114,7 @@ class Editor:
 
     def drawn(self) -> dict[str, Any]:
         """All that is on the canvas as a workflow, by selecting and copying it."""
+        expect(self.nodes).not_to_have_count(0)
         self.page.locator("section.canvas").focus()
         self.keys("Control+a", "Control+c")
         return dict(json.loads(self.page.evaluate("navigator.clipboard.readText()")))
