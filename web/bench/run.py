@@ -141,7 +141,7 @@ def _open(page: Page, count: int) -> float:
               while (![...document.querySelectorAll('[role=tab]')].some((tab) =>
                 tab.getAttribute('aria-selected') === 'true' && tab.textContent.includes(title)))
                 await new Promise(requestAnimationFrame);
-              while (document.querySelectorAll('.react-flow__node, .light-layer').length < 2)
+              while (document.querySelector('.react-flow__node, .light-layer') === null)
                 await new Promise(requestAnimationFrame);
               await new Promise(requestAnimationFrame);
               return performance.now() - began;

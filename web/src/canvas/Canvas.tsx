@@ -88,14 +88,14 @@ function Flow() {
   const nodes = useMemo(() => dragged(scene.nodes, places), [scene, places]);
   const latest = useRef(nodes);
   latest.current = nodes;
-  const light = useLight(scene);
+  const lookingAway = useFocus(scene);
+  const light = useLight(scene) || lookingAway;
   const snap = useView((view) => view.snap);
   const locked = useView((view) => view.locked);
   const minimap = useView((view) => view.minimap);
   const wrapper = useRef<HTMLElement>(null);
   useCamera(wrapper, scene);
   useViewOfTab();
-  useFocus(scene);
 
   const onNodesChange = useNodeChanges(setPlaces, latest);
   const onEdgesChange = useCallback((changes: EdgeChange<FlowEdge>[]) => {
@@ -275,15 +275,20 @@ function useViewOfTab(): void {
   }, [tab, flow]);
 }
 
-/** Bring into view what the workspace asks for, as soon as the canvas has a size. */
-function useFocus(scene: Scene): void {
+/**
+ * Bring into view what the workspace asks for, as soon as the canvas has a size. True until then for
+ * a large graph: React Flow would build all that comes into view before it is drawn lightly.
+ */
+function useFocus(scene: Scene): boolean {
   const flow = useReactFlow();
   const focus = useWorkspace((state) => state.focus);
   const sized = useStore((state) => state.width > 0 && state.height > 0);
   const done = useRef(-1);
+  const [shown, setShown] = useState(-1);
   useEffect(() => {
     if (!sized || done.current === focus.turn) return;
     done.current = focus.turn;
+    setShown(focus.turn);
     if (scene.nodes.length === 0) {
       // What is added to an empty canvas stays where it was put.
       void flow.setCenter(0, 0, { zoom: 1, duration: 0 });
@@ -300,6 +305,7 @@ function useFocus(scene: Scene): void {
         }
       });
   }, [focus, scene, sized, flow]);
+  return shown !== focus.turn && scene.nodes.length > CROWD;
 }
 
 // --- moving and selecting ----------------------------------------------------------------------
