@@ -305,7 +305,7 @@ def _leak(page: Page, url: str, seconds: float) -> dict[str, Any]:
     """Heap and elements after runs with previews, against those after the first few."""
     page.goto(url)
     page.locator(".react-flow__node").first.wait_for()
-    seed = page.get_by_label("seed", exact=False).first
+    seed = page.get_by_role("textbox", name="Seed").first
     seed.fill("-1")  # drawn anew, so that no run finds its results in the cache
     seed.press("Enter")
     session = page.context.new_cdp_session(page)

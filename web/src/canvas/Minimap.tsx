@@ -3,8 +3,8 @@
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { type PointerEvent, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { socketLook } from "../model/sockets";
 import type { FlowNode } from "./flow";
+import { readPalette } from "./painting";
 import { boundsOf, type Scene } from "./scene";
 
 const WIDTH = 180;
@@ -35,16 +35,14 @@ export function Minimap({ scene, nodes }: Props) {
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
     if (!context) return;
-    const style = getComputedStyle(document.documentElement);
-    const plain = style.getPropertyValue("--line-strong");
+    const palette = readPalette();
     context.clearRect(0, 0, WIDTH, HEIGHT);
     for (const node of nodes) {
       const shape = scene.shapes.get(node.id);
       const type = shape?.outputs[0]?.type;
-      const look =
-        type === undefined ? plain : style.getPropertyValue(socketLook(type).color.slice(4, -1));
+      const look = type === undefined ? palette.outline : palette.wire(type);
       context.globalAlpha = node.type === "group-frame" ? 0.25 : 0.8;
-      context.fillStyle = node.selected ? style.getPropertyValue("--accent") : look;
+      context.fillStyle = node.selected ? palette.accent : look;
       context.fillRect(
         node.position.x * scale + left,
         node.position.y * scale + top,

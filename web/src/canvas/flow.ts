@@ -34,18 +34,20 @@ interface Made {
 
 const madeNodes = new WeakMap<GraphNode, Made>();
 
+/** ``earlier``: the same node before an edit; it is kept if the canvas shows nothing new of it. */
 export function flowNode(
   node: GraphNode,
   shape: NodeShape,
   measures: Measures,
   selected: boolean,
+  earlier: FlowNode | undefined,
 ): FlowNode {
   const before = madeNodes.get(node);
   if (before !== undefined && before.measures === measures && before.selected === selected) {
     return before.flow;
   }
   const [width, height] = measures.size;
-  const flow: FlowNode = {
+  const made: FlowNode = {
     id: node.id,
     type: viewOf(shape.kind),
     position: xy(node.position),
@@ -59,8 +61,21 @@ export function flowNode(
     zIndex: 1,
     handles: handlesOf(shape, measures),
   };
+  const flow = earlier !== undefined && isEqual(earlier, made) ? earlier : made;
   madeNodes.set(node, { measures, selected, flow });
   return flow;
+}
+
+/** Whether two values of plain data are the same. */
+function isEqual(one: unknown, other: unknown): boolean {
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {
+    return one === other;
+  }
+  const names = Object.keys(one);
+  return (
+    names.length === Object.keys(other).length &&
+    names.every((name) => isEqual(Reflect.get(one, name), Reflect.get(other, name)))
+  );
 }
 
 function viewOf(kind: NodeKind): string {

@@ -14,6 +14,7 @@ export interface Palette {
   readonly node: string;
   readonly header: string;
   readonly line: string;
+  readonly outline: string;
   readonly accent: string;
   readonly bad: string;
   readonly good: string;
@@ -34,6 +35,7 @@ export function readPalette(): Palette {
     node: read("--surface"),
     header: read("--surface-hover"),
     line: read("--line"),
+    outline: read("--line-strong"),
     accent: read("--accent"),
     bad: read("--bad"),
     good: read("--good"),

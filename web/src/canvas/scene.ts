@@ -20,6 +20,7 @@ export interface Scene {
   readonly edges: readonly FlowEdge[];
   readonly shapes: ReadonlyMap<string, NodeShape>;
   readonly measures: ReadonlyMap<string, Measures>;
+  readonly flows: ReadonlyMap<string, FlowNode>;
 }
 
 export interface SceneParts {
@@ -38,6 +39,7 @@ export function makeScene(parts: SceneParts, before: Scene | null): Scene {
   const { graph, workflow, types } = parts;
   const shapes = new Map<string, NodeShape>();
   const measures = new Map<string, Measures>();
+  const flows = new Map<string, FlowNode>();
   const nodes: FlowNode[] = [...graph.groups.values()].map((group) =>
     flowGroup(group, parts.selection.has(group.id)),
   );
@@ -47,7 +49,10 @@ export function makeScene(parts: SceneParts, before: Scene | null): Scene {
     const sizes = measuresOf(node, graph, workflow, types, shows);
     shapes.set(node.id, shape);
     measures.set(node.id, sizes);
-    nodes.push(flowNode(node, shape, sizes, parts.selection.has(node.id)));
+    const selected = parts.selection.has(node.id);
+    const flow = flowNode(node, shape, sizes, selected, before?.flows.get(node.id));
+    flows.set(node.id, flow);
+    nodes.push(flow);
   }
   const subgraph = workflow.subgraphs.get(parts.graphId);
   if (subgraph !== undefined) nodes.push(...boundaryNodes(subgraph, extent(graph, measures)));
@@ -62,6 +67,7 @@ export function makeScene(parts: SceneParts, before: Scene | null): Scene {
     edges: same(before?.edges, edges),
     shapes,
     measures,
+    flows,
   };
 }
 
