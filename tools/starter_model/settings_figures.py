@@ -82,7 +82,7 @@ def embeddings(painter: Painter, count: int) -> Iterator[Row]:
         pictures = painter.pictures(asked, replace(BASE, steps=10, negative=negative))
         more = _quality(pictures) | _gain(plain, pictures, measures.sharpness, "sharper")
         yield _row("embedding", f"negative: {name}", asked, pictures, more)
-    new = _new_shapes(min(count, 50))
+    new = _new_shapes(count)
     for name, word in (("the word “pentagon”", "pentagon"), ("pentagon embedding", PENTAGON)):
         captions = tuple(text.replace("pentagon", word) for text in new.captions)
         pictures = painter.pictures(Asked(new.scenes, captions), BASE)

@@ -36,18 +36,22 @@ WORD = "\0"  # stands for the embedding in a caption
 
 @dataclass(frozen=True)
 class Concept:
-    """What an embedding learns: a scene, its caption with `WORD`, the words it starts from."""
+    """What an embedding learns: a scene, its caption with `WORD`, the words it starts from.
+
+    ``samples``: how many it takes.
+    """
 
     scene: Callable[[Random], scenes.Scene]
     caption: Callable[[scenes.Scene, Random], str]
     starts_as: str
     file: str
+    samples: int
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("concept", choices=sorted(CONCEPTS))
-    parser.add_argument("--samples", type=int, default=800)
+    parser.add_argument("--samples", type=int, help="instead of the concept's")
     parser.add_argument("--lr", type=float, default=1e-2)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--state")
@@ -55,7 +59,7 @@ def main() -> None:
     torch.set_num_threads(1)
     concept = CONCEPTS[options.concept]
     path = networks.state_folder(options.state) / f"{options.concept}.pt"
-    vectors = train(concept, path, options.samples, options.lr)
+    vectors = train(concept, path, options.samples or concept.samples, options.lr)
     save(vectors, options.out or FOLDER / concept.file)
 
 
@@ -133,10 +137,14 @@ def _pentagon_caption(scene: scenes.Scene, rng: Random) -> str:
 
 CONCEPTS = {
     "low-quality": Concept(
-        _bad_scene, _bad_caption, "low quality blurry noisy", "starter-low-quality.pt"
+        _bad_scene, _bad_caption, "low quality blurry noisy", "starter-low-quality.pt", 800
     ),
     "pentagon": Concept(
-        _pentagon, _pentagon_caption, "circle diamond triangle star", "starter-pentagon.safetensors"
+        _pentagon,
+        _pentagon_caption,
+        "circle diamond triangle star",
+        "starter-pentagon.safetensors",
+        6_400,
     ),
 }
 
