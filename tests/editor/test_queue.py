@@ -138,7 +138,7 @@ def test_a_server_killed_in_the_middle_of_a_run_is_told_and_the_run_is_taken_up(
     editor = Editor(context.new_page(), mortal.url)
     editor.go()
     panel = show(editor, "q", "Queue")
-    open_painting(editor, "killed", painting("through the kill", steps=20, seconds=0.1))
+    open_painting(editor, "killed", painting("through the kill", steps=80, seconds=0.1))
     editor.keys("Control+Enter")
     expect(panel.get_by_role("progressbar")).to_have_attribute(
         "aria-valuenow", re.compile(r"[1-9]")
