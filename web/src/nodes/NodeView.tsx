@@ -19,7 +19,7 @@ import { type InputShape, inputValue, type NodeShape } from "../model/shape";
 import { Icon } from "../panels/Icon";
 import type { ProblemAnswer } from "../protocol/generated";
 import { useNodeRun, useProblems } from "../state/server";
-import { activeGraph, activeGraphId, useDocument, useWorkspace } from "../state/workspace";
+import { activeGraph, activeGraphId, activeTab, useWorkspace } from "../state/workspace";
 import { Widget } from "../widgets/Widget";
 import { NodeShown } from "./NodeShown";
 import { Resizer } from "./Resizer";
@@ -49,9 +49,11 @@ function Frame({ node, shape, measures, selected }: FrameProps) {
   const path = usePath(node.id);
   const run = useNodeRun(path);
   const problems = useProblems(path);
-  const workflow = useDocument();
   const language = useLanguage();
-  const title = nodeTitle(node, shape, workflow, language);
+  // The title, not the document: any edit anywhere makes a new one of that.
+  const title = useWorkspace((state) =>
+    nodeTitle(node, shape, activeTab(state)?.workflow, language),
+  );
   const collapsed = isCollapsed(node);
   const color = node.extra["color"];
   const worst = problems.some((one) => one.severity === "error")
