@@ -124,6 +124,7 @@ def test_a_workflow_of_fifty_megabytes_opens_and_the_page_stays_with_the_person(
     )
     assert large.stat().st_size > 50 * 2**20
     page = watched.page
+    expect(watched.node("Save picture")).to_be_visible()
     page.evaluate(WATCH)
     with page.expect_file_chooser() as chooser:
         watched.keys("Control+o")

@@ -1,7 +1,7 @@
 /** The page: tabs and Run at the top, panels beside the canvas, dialogs over it. */
 
 import "./app.css";
-import { useEffect } from "react";
+import { useEffect, useLayoutEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Canvas } from "./canvas/Canvas";
 import { ContextMenu } from "./canvas/ContextMenu";
@@ -101,7 +101,8 @@ function RunButtons() {
 
 /** Keys call commands wherever the focus is; Tab searches while the canvas itself has the focus. */
 function useKeys(): void {
-  useEffect(() => {
+  // Before the page is shown: a key pressed the moment it appears counts.
+  useLayoutEffect(() => {
     let byPointer = false;
     const onPointer = () => {
       byPointer = true;

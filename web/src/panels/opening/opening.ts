@@ -92,7 +92,14 @@ export function chooseFiles(): void {
   input.type = "file";
   input.multiple = true;
   input.accept = ".json,.png,.webp,.jpg,.jpeg,.txt,.latent,.safetensors,.gif,.mp4,.webm";
-  input.onchange = () => void openFiles(input.files ?? []);
+  input.hidden = true;
+  input.onchange = () => {
+    input.remove();
+    void openFiles(input.files ?? []);
+  };
+  input.oncancel = () => input.remove();
+  // Outside the document it might be cleared away before a file is chosen.
+  document.body.append(input);
   input.click();
 }
 
