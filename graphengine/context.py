@@ -34,13 +34,11 @@ class CancelFlag:
 
     def __init__(self, parent: CancelFlag | None = None) -> None:
         self._event = threading.Event()
-        self._asked = False
         self._parent = parent
         self._then: list[Callable[[], None]] = []
 
     def set(self) -> None:
         """Ask the run to stop."""
-        self._asked = True
         self._event.set()
         for call in self._then:
             call()
@@ -55,7 +53,7 @@ class CancelFlag:
 
     def is_set(self) -> bool:
         """Whether somebody asked."""
-        return self._asked or (self._parent is not None and self._parent.is_set())
+        return self._event.is_set() or (self._parent is not None and self._parent.is_set())
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until somebody asks, at most ``timeout_s``; whether somebody did."""

@@ -116,8 +116,7 @@ class Store:
         try:
             with self._writing() as connection:
                 if instead_of_ended:
-                    gone = sa.and_(jobs.c.id == new.id, jobs.c.state.in_(ENDED))
-                    connection.execute(jobs.delete().where(gone))
+                    connection.execute(jobs.delete().where(_in_states([new.id], *ENDED)))
                 place = connection.execute(jobs.insert().values(row)).inserted_primary_key
         except IntegrityError as error:
             raise Taken(new.id) from error
@@ -139,8 +138,8 @@ class Store:
         cancelled: set[str] = set()
         with self._writing() as connection:
             for some in _batches(job_ids):
-                chosen = sa.and_(jobs.c.id.in_(some), jobs.c.state == "queued")
-                found = connection.execute(update.where(chosen).returning(jobs.c.id))
+                chosen = update.where(_in_states(some, "queued"))
+                found = connection.execute(chosen.returning(jobs.c.id))
                 cancelled.update(found.scalars())
         return tuple(job_id for job_id in dict.fromkeys(job_ids) if job_id in cancelled)
 
@@ -221,7 +220,7 @@ class Store:
     def forget(self, job_ids: Collection[str]) -> None:
         """Delete ended jobs."""
         for some in _batches(job_ids):
-            self._delete(sa.and_(jobs.c.id.in_(some), jobs.c.state.in_(ENDED)))
+            self._delete(_in_states(some, *ENDED))
 
     def forget_all(self) -> None:
         """Delete all ended jobs."""
@@ -305,7 +304,11 @@ def _is_no_id(text: str) -> bool:
 
 
 def _queued(job_id: str) -> sa.Update:
-    return jobs.update().where(sa.and_(jobs.c.id == job_id, jobs.c.state == "queued"))
+    return jobs.update().where(_in_states([job_id], "queued"))
+
+
+def _in_states(job_ids: Collection[str], *states: State) -> sa.ColumnElement[bool]:
+    return sa.and_(jobs.c.id.in_(job_ids), jobs.c.state.in_(states))
 
 
 def _job(row: Any) -> Job:

@@ -169,6 +169,10 @@ def _parse_node(
         problems.append(_too_deep(node_id, title))
         return None
     for name, value in inputs.items():
+        link = _parse_link(value) if type(value) is list else None
+        if link is not None:
+            values[str(name)] = link
+            continue
         if type(value) in (dict, list) and is_deeper(value, MOST_DEPTH):
             problems.append(_too_deep(node_id, title, str(name)))
             continue
@@ -214,10 +218,7 @@ def _take_title(extra: dict[str, Any]) -> str | None:
 
 
 def _parse_list(value: list[Any], allow_objects: bool) -> Any:
-    """A link, the links of a list input, the list itself if objects are allowed; else None."""
-    link = _parse_link(value)
-    if link is not None:
-        return link
+    """The links of a list input, the list itself if objects are allowed; else None."""
     links = tuple(_parse_link(item) for item in value)
     if None not in links and (links or not allow_objects):
         return links

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from graphengine.api import Choice, ControlNet, Help, node
-
-Kind = Literal[
-    "auto",
-    "openpose",
-    "depth",
-    "hed/pidi/scribble/ted",
-    "canny/lineart/anime_lineart/mlsd",
-    "normal",
-    "segment",
-    "tile",
-    "repaint",
-]
+from graphengine.api import Choice, ControlNet, Help, UnionKind, node
 
 
 @node(
@@ -29,7 +17,8 @@ def set_union_type(
     *,
     control_net: Annotated[ControlNet, Help("A union ControlNet; others stay as they are.")],
     type: Annotated[
-        Kind, Choice(help="What the picture is: a pose, a depth map, edges, …; auto = not told.")
+        UnionKind,
+        Choice(help="What the picture is: a pose, a depth map, edges, …; auto = not told."),
     ] = "auto",
 ) -> ControlNet:
     """Tell a ControlNet for many kinds of pictures (union) which kind it gets."""

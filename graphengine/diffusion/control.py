@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,6 @@ from graphengine.diffusion.controlnet_union import choose_kind
 from graphengine.diffusion.denoiser import to_batch
 from graphengine.diffusion.files import TensorFile, open_tensors
 from graphengine.diffusion.networks import twin
-from graphengine.diffusion.patching import PatchedTensor, patched_state
 from graphengine.diffusion.residency import ModelStore, Recipe
 from graphengine.diffusion.resize import resize
 from graphengine.errors import InputError, ModelFileError
@@ -30,6 +29,7 @@ from graphengine.sockets import (
     ControlNet,
     Image,
     Model,
+    UnionKind,
     WeightPatch,
     Weights,
 )
@@ -92,32 +92,14 @@ class AddModelWeights:
     ) -> dict[str, Callable[[Tensor], Tensor]]:
         """The sum, for each tensor that the model's UNet has too, under the same name."""
         del network
-        state = patched_state(self.weights, "unet", self.patches)
-        return {
-            key: partial(_sum, state[key])
-            for key, shape in shapes.items()
-            if key in state and state[key].shape == shape
-        }
+        return control_lora.sums(self.weights, self.patches, shapes)
 
 
-def _sum(tensor: PatchedTensor, difference: Tensor) -> Tensor:
-    return difference + tensor.compute(difference.device)
+UNION_KINDS = tuple(kind for kind in get_args(UnionKind) if kind != "auto")
+"""The kinds of pictures that a union ControlNet knows apart, by number."""
 
 
-UNION_KINDS = (
-    "openpose",
-    "depth",
-    "hed/pidi/scribble/ted",
-    "canny/lineart/anime_lineart/mlsd",
-    "normal",
-    "segment",
-    "tile",
-    "repaint",
-)
-"""The kinds of pictures that xinsir's union ControlNets know apart, in the order of training."""
-
-
-def set_union_kind(net: ControlNet, kind: str) -> ControlNet:
+def set_union_kind(net: ControlNet, kind: UnionKind) -> ControlNet:
     """``net`` told which of `UNION_KINDS` its picture is; "auto" = not told.
 
     One that was made for one kind of picture stays as it is. InputError if it knows fewer kinds.

@@ -78,12 +78,22 @@ class AddModelBelow:
         del network
         stored = open_tensors(self.lora.file).under(self.lora.prefix)
         table = controlnet_table(read_controlnet_layout(with_products(stored)))
-        state = patched_state(self.weights, "unet", self.patches)
-        return {
-            key: partial(_sum, state[key])
-            for key, shape in shapes.items()
-            if table.source(key).key not in stored and key in state and state[key].shape == shape
+        lacking = {
+            key: shape for key, shape in shapes.items() if table.source(key).key not in stored
         }
+        return sums(self.weights, self.patches, lacking)
+
+
+def sums(
+    weights: Weights, patches: tuple[WeightPatch, ...], shapes: Mapping[str, torch.Size]
+) -> dict[str, Callable[[Tensor], Tensor]]:
+    """For each of these tensors that a model's UNet has too: it, plus the patched model's."""
+    state = patched_state(weights, "unet", patches)
+    return {
+        key: partial(_sum, state[key])
+        for key, shape in shapes.items()
+        if key in state and state[key].shape == shape
+    }
 
 
 def _sum(tensor: PatchedTensor, change: Tensor) -> Tensor:

@@ -120,7 +120,7 @@ def make_parts(settings: ServerSettings) -> Parts:
     for job in settle_crash(store, folder):
         logger.error("job %s ended the server; it is not run again", job.id)
     jobs = Jobs(store, on_restart=settings.on_restart)
-    filmstrips = Filmstrips(settings.folders().user / "filmstrips")
+    filmstrips = Filmstrips(folder / "filmstrips")
     hub = Hub(jobs, filmstrips)
     jobs.on_change = hub.queue_changed
     checked = CheckedGraphs()

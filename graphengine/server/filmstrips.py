@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from graphengine.events import NodePreview, NodeProgress
+from graphengine.files import write_whole
+from graphengine.server.pictures import small_jpeg
 from graphengine.worker import JobEnded, JobEvent
 
 MOST_FRAMES = 64
@@ -83,19 +84,16 @@ class Filmstrips:
         last = strip[-1] if strip and strip[-1].node_id == event.node_id else None
         after = 1 if last is None else last.step + 1
         step = max(after, step + 1 if node == event.node_id else 1)
-        strip.append(StepPicture(event.node_id, step, _small_jpeg(event.image)))
+        jpeg = small_jpeg(event.image, FRAME_SIDE, quality=FRAME_QUALITY)
+        strip.append(StepPicture(event.node_id, step, jpeg))
         if len(strip) > MOST_FRAMES:
             self._running[job_id] = [*strip[:-1:2], strip[-1]]
 
     def _write(self, job_id: str) -> None:
         strip = self._running[job_id]
         rows = [(node, step, base64.b64encode(jpeg).decode()) for node, step, jpeg in strip]
-        path = self._file(job_id)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(rows), encoding="utf-8")
-            part.replace(path)
+            write_whole(self._file(job_id), json.dumps(rows).encode())
             self._drop_oldest()
         except OSError:
             logger.exception("the filmstrip of job %s could not be kept", job_id)
@@ -119,11 +117,3 @@ def _modified(path: Path) -> float:
     with suppress(OSError):
         return path.stat().st_mtime
     return 0.0
-
-
-def _small_jpeg(image: Any) -> bytes:
-    small = image.convert("RGB")
-    small.thumbnail((FRAME_SIDE, FRAME_SIDE))
-    written = io.BytesIO()
-    small.save(written, "JPEG", quality=FRAME_QUALITY)
-    return written.getvalue()

@@ -6,7 +6,6 @@ those are values of their own here, so that a slow reader gets the last one only
 
 from __future__ import annotations
 
-import io
 import json
 import struct
 import time
@@ -29,6 +28,7 @@ from graphengine.events import (
 from graphengine.job import Job, JobError
 from graphengine.json_text import dump_json
 from graphengine.server.history import end_message, error_message
+from graphengine.server.pictures import encoded, small_jpeg
 from graphengine.worker import JobEnded, JobEvent, ProblemsAppeared, top_node
 
 PREVIEW_SIDE = 512
@@ -137,16 +137,8 @@ class Preview:
     @cached_property
     def _content(self) -> bytes:
         if self.whole:
-            return self._encoded(self.image, "PNG", compress_level=1)
-        image = self.image.convert("RGB")
-        if max(image.size) > PREVIEW_SIDE:
-            image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-        return self._encoded(image, "JPEG", quality=PREVIEW_QUALITY)
-
-    def _encoded(self, image: Any, form: str, **options: int) -> bytes:
-        written = io.BytesIO()
-        image.save(written, form, **options)
-        return written.getvalue()
+            return encoded(self.image, "PNG", compress_level=1)[0]
+        return small_jpeg(self.image, PREVIEW_SIDE, quality=PREVIEW_QUALITY)
 
 
 Message = Said | Executing | Frame | NodeState | Preview

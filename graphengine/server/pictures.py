@@ -35,19 +35,26 @@ def recoded(path: Path, wanted: str, channel: str) -> tuple[bytes, str]:
     if form == "jpeg" or channel == "rgb":
         picture = picture.convert("RGB")
     level = min(max(int(quality), 1), 100) if quality.isdecimal() else PREVIEW_QUALITY
-    return _encoded(picture, form.upper(), quality=level)
+    return encoded(picture, form.upper(), quality=level)
 
 
 def colours_only(path: Path) -> tuple[bytes, str]:
     """A picture without its alpha, as PNG."""
-    return _encoded(_opened(path.read_bytes(), path.name).convert("RGB"), "PNG")
+    return encoded(_opened(path.read_bytes(), path.name).convert("RGB"), "PNG")
 
 
 def thumbnail(path: Path, side: int) -> tuple[bytes, str]:
     """A picture that fits into a square, as WEBP."""
     picture = _opened(path.read_bytes(), path.name).convert("RGB")
     picture.thumbnail((side, side))
-    return _encoded(picture, "WEBP", quality=PREVIEW_QUALITY)
+    return encoded(picture, "WEBP", quality=PREVIEW_QUALITY)
+
+
+def small_jpeg(picture: Image, side: int, *, quality: int) -> bytes:
+    """A picture without its alpha that fits into a square, as JPEG."""
+    small = picture.convert("RGB")
+    small.thumbnail((side, side))
+    return encoded(small, "JPEG", quality=quality)[0]
 
 
 def alpha_only(path: Path) -> tuple[bytes, str]:
@@ -58,7 +65,7 @@ def alpha_only(path: Path) -> tuple[bytes, str]:
     alpha = picture.convert("RGBA").getchannel("A")
     shown = PIL.Image.new("RGBA", picture.size)
     shown.putalpha(alpha)
-    return _encoded(shown, "PNG")
+    return encoded(shown, "PNG")
 
 
 def masked(original: bytes, mask: bytes, name: str) -> bytes:
@@ -99,7 +106,8 @@ def _png_texts(picture: Image) -> PngInfo:
     return texts
 
 
-def _encoded(picture: Image, form: str, **options: int) -> tuple[bytes, str]:
+def encoded(picture: Image, form: str, **options: int) -> tuple[bytes, str]:
+    """A picture as PNG, JPEG or WEBP, and its media type."""
     written = io.BytesIO()
     if form == "WEBP" and picture.mode not in ("RGB", "RGBA"):
         picture = picture.convert("RGBA")

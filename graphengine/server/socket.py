@@ -49,7 +49,6 @@ class Outbox:
 
     def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         self.takes_metadata = False
-        self.hears_all = False
         self._socket = socket
         self._transport = transport
         self._line: deque[str | bytes | Preview] = deque()
@@ -204,6 +203,7 @@ class Hub:
         self._filmstrips = filmstrips
         self._last_preview = 0.0
         self._outboxes: dict[str, Outbox] = {}
+        self._hearing_all: set[Outbox] = set()
         self._live: dict[str, LiveJob] = {}
         self._events: deque[tuple[Job, JobEvent] | tuple[str | None, Said | Frame]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -246,7 +246,7 @@ class Hub:
         socket = web.WebSocketResponse(max_msg_size=LARGEST_MESSAGE_BYTES, protocols=(SUBPROTOCOL,))
         await socket.prepare(request)
         outbox = Outbox(socket, request.transport)
-        self._outboxes[client_id] = outbox
+        self._replace(client_id, outbox)
         self._welcome(client_id, outbox)
         sender = asyncio.create_task(outbox.send_all())
         sender.add_done_callback(_forget_error)
@@ -256,6 +256,7 @@ class Hub:
         finally:
             sender.cancel()
             pinging.cancel()
+            self._hearing_all.discard(outbox)
             if self._outboxes.get(client_id) is outbox:
                 del self._outboxes[client_id]
         return socket
@@ -299,8 +300,9 @@ class Hub:
 
     def _readers(self, job: Job) -> list[Outbox]:
         """Who hears of a job: whose it is, and those who want to hear of all."""
-        known = list(self._outboxes.items())
-        return [outbox for name, outbox in known if name == job.client_id or outbox.hears_all]
+        own = self._outboxes.get(job.client_id or "")
+        others = [outbox for outbox in tuple(self._hearing_all) if outbox is not own]
+        return others if own is None else [own, *others]
 
     # --- in the loop ---
 
@@ -363,6 +365,13 @@ class Hub:
                 outbox.put(self._status())
                 outbox.put(Said("executing", {"node": None, "prompt_id": job.id}))
 
+    def _replace(self, client_id: str, outbox: Outbox) -> None:
+        """From now on a client is heard through this; an older connection hears no more."""
+        older = self._outboxes.get(client_id)
+        if older is not None:
+            self._hearing_all.discard(older)
+        self._outboxes[client_id] = outbox
+
     def _welcome(self, client_id: str, outbox: Outbox) -> None:
         outbox.put(self._status(sid=client_id))
         for live in self._live.values():
@@ -372,8 +381,11 @@ class Hub:
 
     def _hear_all(self, outbox: Outbox, wanted: bool) -> None:
         """From now on a client hears of everybody's jobs, first of those that run."""
-        outbox.hears_all = wanted
-        for live in self._live.values() if wanted else ():
+        if not wanted:
+            self._hearing_all.discard(outbox)
+            return
+        self._hearing_all.add(outbox)
+        for live in self._live.values():
             if self._outboxes.get(live.job.client_id or "") is not outbox:
                 for message in live.states():
                     outbox.put(message)

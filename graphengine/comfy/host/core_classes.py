@@ -137,15 +137,12 @@ class ShowsPictures(SavesPictures):
     """PreviewImage: the same among the temporary files."""
 
     def __init__(self) -> None:
-        import secrets
-        import string
-
+        from graphengine.comfy.host.saving import temporary_suffix
         from graphengine.comfy.modules import folder_paths
 
-        letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(5))
         self.output_dir = folder_paths.get_temp_directory()
         self.type = "temp"
-        self.prefix_append = f"_temp_{letters}"
+        self.prefix_append = temporary_suffix()
         self.compress_level = 1
 
 

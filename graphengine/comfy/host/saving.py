@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ def save_pictures(
     They carry ``prompt`` and ``extra_pnginfo`` unless this installation writes no metadata.
     """
     from graphengine.comfy.modules import folder_paths
+    from graphengine.diffusion.images import to_pil
 
     height, width = images[0].shape[0], images[0].shape[1]
     folder, name, number, subfolder, _ = folder_paths.get_save_image_path(
@@ -34,16 +37,16 @@ def save_pictures(
     saved = []
     for index, image in enumerate(images):
         file = f"{name.replace('%batch_num%', str(index))}_{number + index:05}_.png"
-        _pil(image).save(Path(folder) / file, pnginfo=info, compress_level=compress_level)
+        to_pil(image.detach()).save(
+            Path(folder) / file, pnginfo=info, compress_level=compress_level
+        )
         saved.append({"filename": file, "subfolder": subfolder, "type": kind})
     return saved
 
 
-def _pil(image: Any) -> Any:
-    import PIL.Image
-
-    pixels = (image.detach().cpu().float() * 255).clamp(0, 255).byte().numpy()
-    return PIL.Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+def temporary_suffix() -> str:
+    """The end of a preview's name that nothing else has."""
+    return f"_temp_{''.join(secrets.choice(string.ascii_lowercase) for _ in range(5))}"
 
 
 def _text_chunks(prompt: Any, extra_pnginfo: Mapping[str, Any] | None) -> Any:

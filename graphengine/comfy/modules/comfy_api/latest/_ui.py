@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 from typing import Any
 
-from graphengine.comfy.host.saving import save_pictures
+from graphengine.comfy.host.saving import save_pictures, temporary_suffix
 from graphengine.comfy.host.stand_ins import missing
 from graphengine.comfy.modules import folder_paths
 from graphengine.comfy.modules.comfy_api.latest._io import FolderType
@@ -99,9 +97,8 @@ class PreviewImage(_Shown):
 
     def __init__(self, image: Any, animated: bool = False, cls: Any = None, **kwargs: Any) -> None:
         del kwargs
-        letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(5))
         self.values = ImageSaveHelper.save_images(
-            image, f"ComfyUI_temp_{letters}", FolderType.temp, cls, compress_level=1
+            image, f"ComfyUI{temporary_suffix()}", FolderType.temp, cls, compress_level=1
         )
         self.animated = animated
 
