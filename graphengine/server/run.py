@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import socket
 import ssl
 import sys
 from collections.abc import Callable
@@ -16,8 +17,10 @@ from graphengine.errors import GraphEngineError
 from graphengine.server.app import make_app
 from graphengine.server.logs import log_to_stderr
 from graphengine.server.settings import ServerSettings
+from graphengine.server.supervision import start_again_after_crashes
 
 SHUTDOWN_TIMEOUT_S = 2.0
+BACKLOG = 1024
 _SWITCH_INTERVAL_S = 0.001
 """So long, instead of 5 ms, a request waits for the interpreter while a node computes in it."""
 
@@ -27,17 +30,28 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``on_start`` gets the address once requests are answered.
 
-    With ``only_start`` it ends there. Raises GraphEngineError if the address cannot be used.
+    With ``only_start`` it ends there. Otherwise it is served by a process of its own, which is
+    started again should a plugin end it; requests wait meanwhile. Raises GraphEngineError if the
+    address cannot be used.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     log_to_stderr(settings.log_level, settings.log_format)
     if not settings.is_local and settings.token is None:
         settings = settings.model_copy(update={"token": secrets.token_urlsafe(24)})
-    asyncio.run(_serve(settings, on_start, only_start=only_start))
+    tls = _tls(settings)
+    sockets = _listen(settings)
+    if not only_start:
+        start_again_after_crashes()
+    asyncio.run(_serve(settings, sockets, tls, on_start, only_start=only_start))
 
 
 async def _serve(
-    settings: ServerSettings, on_start: Callable[[str], None], *, only_start: bool
+    settings: ServerSettings,
+    sockets: list[socket.socket],
+    tls: ssl.SSLContext | None,
+    on_start: Callable[[str], None],
+    *,
+    only_start: bool,
 ) -> None:
     stop = asyncio.Event()
     if only_start:
@@ -52,23 +66,32 @@ async def _serve(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
     await runner.setup()
     try:
-        site = web.TCPSite(
-            runner, settings.host, settings.port, ssl_context=_tls(settings), backlog=1024
-        )
-        await _start(site, settings)
+        for listening in sockets:
+            await web.SockSite(runner, listening, ssl_context=tls, backlog=BACKLOG).start()
         on_start(_address(runner, settings))
         await stop.wait()
     finally:
         await runner.cleanup()
 
 
-async def _start(site: web.TCPSite, settings: ServerSettings) -> None:
+def _listen(settings: ServerSettings) -> list[socket.socket]:
+    """Sockets that listen at each address of the host, all at one port."""
+    port, opened = settings.port, []
     try:
-        await site.start()
+        found = socket.getaddrinfo(
+            settings.host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        for family, address in dict.fromkeys((each[0], each[4]) for each in found):
+            at = (address[0], port, *address[2:])
+            opened.append(socket.create_server(at, family=family, backlog=BACKLOG))
+            port = opened[-1].getsockname()[1]
     except OSError as error:
+        for each in opened:
+            each.close()
         raise GraphEngineError(
             "cannot_listen", host=settings.host, port=settings.port, cause=error.strerror or error
         ) from error
+    return opened
 
 
 def _tls(settings: ServerSettings) -> ssl.SSLContext | None:

@@ -65,8 +65,10 @@ class Server:
 
     @property
     def pid(self) -> int:
+        """The process that answers; the one that was started waits for it."""
         assert self._process is not None
-        return self._process.pid
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return int(children.read_text().split()[0])
 
     def call(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

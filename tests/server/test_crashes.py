@@ -7,8 +7,6 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-import pytest
-
 from graphengine.crash import Noted, read_crash
 from tests.server.process import START_TIMEOUT_S, Server
 
@@ -48,14 +46,13 @@ def test_the_job_that_ended_the_server_fails_by_name_and_the_next_one_runs(
     (folder / "crash.py").write_text(dedent(PACK), encoding="utf-8")
     server = Server(tmp_path, plugins=None)
     server.start()
+    first = server.pid
     bad = server.call("/prompt", {"prompt": prompt(0.5)})["prompt_id"]
     good = server.call("/prompt", {"prompt": prompt(0)})["prompt_id"]
-    assert server.wait() < 0
-
-    server.start()
     until = time.monotonic() + START_TIMEOUT_S
     while not (history := server.call(f"/history/{good}")) and time.monotonic() < until:
         time.sleep(0.05)
+    assert server.pid != first
     assert history[good]["outputs"]["7"]["shown"] == ["alive"]
     entry = server.call(f"/history/{bad}")[bad]
     kind, error = entry["status"]["messages"][-1]
@@ -103,10 +100,6 @@ def test_a_plugin_whose_import_ends_the_server_is_left_out_until_it_is_changed(
     good = dedent(PACK)
     (folder / "bad.py").write_text("import ctypes\nctypes.string_at(0)\n" + good, encoding="utf-8")
     server = Server(tmp_path, plugins=None)
-    with pytest.raises(AssertionError):
-        server.start()
-    assert server.wait() < 0
-
     server.start()
     (pack,) = server.call("/api/v1/plugins")["packs"]
     assert pack["nodes"] == []

@@ -94,7 +94,8 @@ def test_cache_devices_plugins_and_metrics_are_told(serve: Serve) -> None:
         await client.run(linked())
         assert (await client.get("/api/v1/cache"))["entries"] == 3
         await client.delete("/api/v1/cache", status=204)
-        assert (await client.get("/api/v1/cache"))["entries"] == 0
+        while (await client.get("/api/v1/cache"))["entries"]:  # forgotten once the worker rests
+            await asyncio.sleep(0.01)
         devices = await client.get("/api/v1/devices")
         assert devices["networks"] == []
         plugins = await client.get("/api/v1/plugins")
