@@ -36,9 +36,12 @@ class CancelFlag:
         self._event = threading.Event()
         self._parent = parent
         self._then: list[Callable[[], None]] = []
+        self._asked_at: float | None = None
 
     def set(self) -> None:
         """Ask the run to stop."""
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
         self._event.set()
         for call in self._then:
             call()
@@ -54,6 +57,11 @@ class CancelFlag:
     def is_set(self) -> bool:
         """Whether somebody asked."""
         return self._event.is_set() or (self._parent is not None and self._parent.is_set())
+
+    @property
+    def asked_for_s(self) -> float:
+        """How long ago somebody first asked; 0 if nobody did."""
+        return 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until somebody asks, at most ``timeout_s``; whether somebody did."""

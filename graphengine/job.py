@@ -65,7 +65,10 @@ class NewJob:
 
 @dataclass(frozen=True)
 class Job(NewJob):
-    """A job in the store. Times are seconds since 1970; ``place`` counts arrivals."""
+    """A job in the store. Times are seconds since 1970; ``place`` counts arrivals.
+
+    ``stop_asked``: somebody asked it to stop while it was running.
+    """
 
     place: int = 0
     state: State = "queued"
@@ -74,6 +77,7 @@ class Job(NewJob):
     finished: float | None = None
     attempts: int = 0
     result: JobResult | None = None
+    stop_asked: bool = False
 
     @property
     def order(self) -> tuple[float, int]:

@@ -12,14 +12,16 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from graphengine.context import CancelFlag
 from graphengine.job import ENDED, Job, JobResult, NewJob, State
-from graphengine.store import Store, Taken
+from graphengine.store import Store, StoreUnavailable, Taken
 
 KEPT = 10_000
 """So many ended jobs are kept."""
+STUCK_AFTER_S = 5.0
 _PRUNED_EVERY = 100
 
 
@@ -228,7 +230,15 @@ class Jobs:
             chosen = [r for key, r in self._running.items() if job_id in (None, key)]
             for running in chosen:
                 running.cancel.set()
+        with suppress(StoreUnavailable):
+            self.store.note_stop([running.job.id for running in chosen])
         return bool(chosen)
+
+    def is_stuck(self, job_id: str) -> bool:
+        """Whether a job still runs `STUCK_AFTER_S` after somebody asked it to stop."""
+        with self._changed:
+            running = self._running.get(job_id)
+        return running is not None and running.cancel.asked_for_s >= STUCK_AFTER_S
 
     def move(self, job_id: str, place: int) -> bool:
         """Put a queued job at a place of the queue, 0 is next; False if it is not queued."""

@@ -21,7 +21,7 @@ from graphengine.errors import GraphEngineError
 from graphengine.job import ENDED, Job, JobError, JobResult, NewJob, State
 from graphengine.json_text import dump_json
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The migration that this code expects."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 MOST_ATTEMPTS = 5
@@ -47,6 +47,7 @@ jobs = sa.Table(
     sa.Column("finished", sa.Float),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("result", sa.JSON),
+    sa.Column("stop_asked", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("jobs_by_state", "state", "number", "place"),
     sa.Index("jobs_by_end", "finished"),
     sqlite_autoincrement=True,
@@ -143,10 +144,20 @@ class Store:
                 cancelled.update(found.scalars())
         return tuple(job_id for job_id in dict.fromkeys(job_ids) if job_id in cancelled)
 
+    def note_stop(self, job_ids: Collection[str]) -> None:
+        """Somebody asks running jobs to stop."""
+        with self._writing() as connection:
+            for some in _batches(job_ids):
+                asked = jobs.update().where(_in_states(some, "running"))
+                connection.execute(asked.values(stop_asked=True))
+
     def recover(self, on_restart: Literal["requeue", "interrupt"]) -> None:
-        """Settle what was running when the process ended: queue it again or mark it so."""
+        """Settle what was running when the process ended: queue it again or mark it so.
+
+        A job that somebody had asked to stop is not queued again.
+        """
         running = jobs.c.state == "running"
-        again = sa.and_(running, jobs.c.attempts < MOST_ATTEMPTS)
+        again = sa.and_(running, jobs.c.attempts < MOST_ATTEMPTS, ~jobs.c.stop_asked)
         with self._writing() as connection:
             if on_restart == "requeue":
                 connection.execute(jobs.update().where(again).values(state="queued"))

@@ -60,8 +60,11 @@ TWICE = (
 """These routes exist as they are and below /api."""
 
 
-def make_app(settings: ServerSettings) -> web.Application:
-    """The application; raises what opening the store or loading plugins raises."""
+def make_app(settings: ServerSettings, *, supervised: bool = False) -> web.Application:
+    """The application; raises what opening the store or loading plugins raises.
+
+    ``supervised``: the process is started again when it ends with `supervision.START_ANEW`.
+    """
     app = web.Application(
         middlewares=[
             *([compressed] if settings.enable_compress_response_body else []),
@@ -71,7 +74,7 @@ def make_app(settings: ServerSettings) -> web.Application:
         client_max_size=settings.max_upload_bytes,
     )
     app[LOCK] = hold_folder(settings)
-    app[PARTS] = make_parts(settings)
+    app[PARTS] = make_parts(settings, supervised=supervised)
     app[logs.LOG_BOOK] = logs.LogBook(app[PARTS].hub)
     app[WRITING] = asyncio.Lock()
     app[MAX_UPLOAD_BYTES] = settings.max_upload_bytes
@@ -111,7 +114,7 @@ def hold_folder(settings: ServerSettings) -> FileLock:
     return lock
 
 
-def make_parts(settings: ServerSettings) -> Parts:
+def make_parts(settings: ServerSettings, *, supervised: bool = False) -> Parts:
     """The long-lived objects; the worker does not run yet."""
     if settings.devices:
         settings = settings.model_copy(update={"device": settings.devices[0]})
@@ -149,6 +152,7 @@ def make_parts(settings: ServerSettings) -> Parts:
         object_info=NodeListing(object_info, engine),
         node_list=NodeListing(nodes_answer, engine),
         plugins=PluginWatch(engine, hub),
+        supervised=supervised,
     )
 
 

@@ -30,6 +30,7 @@ class Parts:
     object_info: NodeListing
     node_list: NodeListing
     plugins: PluginWatch
+    supervised: bool
 
     def free(self, *, models: bool, results: bool) -> None:
         """Let networks and kept results go, at once if nothing runs, else after it."""

@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -40,13 +41,14 @@ def serve(
         settings = settings.model_copy(update={"token": secrets.token_urlsafe(24)})
     tls = _tls(settings)
     sockets = _listen(settings)
-    if not only_start:
-        start_again_after_crashes()
-    asyncio.run(_serve(settings, sockets, tls, on_start, only_start=only_start))
+    supervised = not only_start and start_again_after_crashes()
+    app = partial(make_app, supervised=supervised)
+    asyncio.run(_serve(settings, app, sockets, tls, on_start, only_start=only_start))
 
 
 async def _serve(
     settings: ServerSettings,
+    make_app: Callable[[ServerSettings], web.Application],
     sockets: list[socket.socket],
     tls: ssl.SSLContext | None,
     on_start: Callable[[str], None],

@@ -18,22 +18,24 @@ CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFP
 """How a process is ended by its own code. Other signals are sent by somebody who means them."""
 MOST_CRASHES = 5
 WITHIN_S = 60.0
+START_ANEW = 75
+"""With this status the process ends to be started again (sysexits.h: EX_TEMPFAIL)."""
 _PASSED_ON = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 _PR_SET_PDEATHSIG = 1
 logger = logging.getLogger(__name__)
 
 
-def start_again_after_crashes() -> None:
+def start_again_after_crashes() -> bool:
     """Return in a new process; the one that called stays behind and starts it anew if it crashes.
 
-    To be called before there are threads. Signals are passed on; SystemExit with the new process's
-    exit status (128 + its signal) once that has ended otherwise, or has crashed `MOST_CRASHES`
-    times within `WITHIN_S`. What was opened before, as the sockets that listen, stays open
-    meanwhile. If the process that stays behind is killed, so is the other. On systems other than
-    Linux it just returns.
+    The same if it ends with the status `START_ANEW`. To be called before there are threads. Signals
+    are passed on; SystemExit with the new process's exit status (128 + its signal) once that has
+    ended otherwise, or has crashed `MOST_CRASHES` times within `WITHIN_S`. What was opened before,
+    as the sockets that listen, stays open meanwhile. If the process that stays behind is killed, so
+    is the other. On systems other than Linux it just returns False.
     """
     if sys.platform != "linux":
-        return
+        return False
     awaited = {*_PASSED_ON, signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     crashes: deque[float] = deque(maxlen=MOST_CRASHES)
@@ -41,8 +43,10 @@ def start_again_after_crashes() -> None:
         child = _fork()
         if child == 0:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            return
+            return True
         status = _wait(child, awaited)
+        if status == START_ANEW:
+            continue
         if status >= 0:
             raise SystemExit(status)
         crashes.append(time.monotonic())

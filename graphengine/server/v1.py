@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from graphengine.errors import GraphEngineError, ProblemsFound
 from graphengine.job import ENDED, Job, State
+from graphengine.jobs import STUCK_AFTER_S
 from graphengine.server import (
     plots,
     system,
@@ -24,6 +26,7 @@ from graphengine.server.operations import PREFIX, Operation, answer, bad_field
 from graphengine.server.parts import Parts, parts_of
 from graphengine.server.prompts import accept, read_prompt
 from graphengine.server.queue import edited_extra, submit
+from graphengine.server.supervision import START_ANEW
 from graphengine.server.v1_models import (
     CacheAnswer,
     DevicesAnswer,
@@ -42,6 +45,7 @@ from graphengine.server.v1_models import (
 
 STATES = ("queued", "running", *ENDED)
 LONGEST_PAGE = 1000
+ANSWERED_AFTER_S = 0.2
 
 
 # --- jobs -----------------------------------------------------------------------------------------
@@ -101,6 +105,17 @@ async def cancel_job(request: web.Request) -> web.Response:
         parts.jobs.store.forget([job.id])
         parts.filmstrips.forget([job.id])
     return web.Response(status=204)
+
+
+async def kill_job(request: web.Request) -> web.Response:
+    """End the process with a job that does not stop; it is started again without that job."""
+    parts = parts_of(request)
+    job = _job(request)
+    if not parts.supervised or not parts.jobs.is_stuck(job.id):
+        error = GraphEngineError("job_not_stuck", id=job.id, state=job.state, seconds=STUCK_AFTER_S)
+        raise refusal_of(error, 409)
+    asyncio.get_running_loop().call_later(ANSWERED_AFTER_S, os._exit, START_ANEW)
+    return web.Response(status=202)
 
 
 async def get_filmstrip(request: web.Request) -> web.Response:
@@ -244,6 +259,7 @@ OPERATIONS = (
     Operation("GET", "/jobs/{id}", "A job", get_job, JobAnswer),
     Operation("PUT", "/jobs/{id}", "Edit a queued job", edit_job, JobAnswer, PromptBody),
     Operation("DELETE", "/jobs/{id}", "Cancel, stop or forget a job", cancel_job, status=204),
+    Operation("POST", "/jobs/{id}/kill", "End a job that does not stop", kill_job, status=202),
     Operation(
         "POST", "/jobs/{id}/retry", "Queue an ended job again", retry_job, JobAnswer, status=201
     ),

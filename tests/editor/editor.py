@@ -37,9 +37,11 @@ class Editor:
         self.url = url
 
     def go(self, path: str = "/") -> None:
-        """Open an address and wait for the page."""
+        """Open an address and wait for the page, and in the editor for its first workflow."""
         self.page.goto(self.url + path)
         expect(self.page.get_by_role("main")).to_be_visible()
+        if not path.startswith("/panel"):
+            expect(self.page.get_by_role("tab", selected=True)).to_be_visible()
 
     # --- the canvas ---
 

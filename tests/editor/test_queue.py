@@ -161,3 +161,16 @@ def test_a_server_killed_in_the_middle_of_a_run_is_told_and_the_run_is_taken_up(
     expect(editor.node(NODE).get_by_role("textbox", name="text")).to_have_value(
         "typed while it was away"
     )
+
+
+def test_a_node_that_does_not_stop_is_ended_by_starting_the_server_again(editor: Editor) -> None:
+    open_painting(editor, "stuck", painting("stuck", steps=1, seconds=600))
+    editor.keys("Control+Enter")
+    editor.page.get_by_role("button", name="Stop", exact=True).click()
+    editor.page.get_by_role("button", name="Restart the server").click(timeout=15_000)
+    panel = show(editor, "q", "Queue")
+    stuck = panel.get_by_role("listitem").filter(has_text="stuck").first
+    expect(stuck).to_contain_text("Interrupted", timeout=30_000)
+    queue(editor, "after the stuck one")
+    after = panel.get_by_role("listitem").filter(has_text="after the stuck one").first
+    expect(after).to_contain_text("Done", timeout=30_000)

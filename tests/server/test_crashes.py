@@ -6,8 +6,12 @@ import time
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+from urllib.error import HTTPError
+
+import pytest
 
 from graphengine.crash import Noted, read_crash
+from graphengine.jobs import STUCK_AFTER_S
 from tests.server.process import START_TIMEOUT_S, Server
 
 PACK = """
@@ -24,7 +28,7 @@ PACK = """
         FUNCTION = "run"
 
         def run(self, seconds):
-            time.sleep(seconds)
+            time.sleep(seconds)  # a call that nothing can interrupt
             if seconds:
                 ctypes.string_at(0)
             return {"ui": {"shown": ["alive"]}}
@@ -62,6 +66,35 @@ def test_the_job_that_ended_the_server_fails_by_name_and_the_next_one_runs(
     assert "Bad one (#7) ended the whole server (Segmentation fault)" in error["exception_message"]
     assert f"{folder / 'crash.py'}, line 17" in error["exception_message"]
     assert "サーバー全体" in error["message"]["ja"]
+
+
+def test_a_job_that_does_not_stop_is_ended_with_the_process_and_not_run_again(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "custom_nodes"
+    folder.mkdir()
+    (folder / "crash.py").write_text(dedent(PACK), encoding="utf-8")
+    server = Server(tmp_path, plugins=None)
+    server.start()
+    first = server.pid
+    stuck = server.call("/prompt", {"prompt": prompt(600)})["prompt_id"]
+    good = server.call("/prompt", {"prompt": prompt(0)})["prompt_id"]
+    kill = f"/api/v1/jobs/{stuck}/kill"
+    with pytest.raises(HTTPError) as refused:
+        server.call(kill, {})
+    assert "job_not_stuck" in refused.value.read().decode()
+    server.call("/interrupt", {})
+    time.sleep(STUCK_AFTER_S)
+    server.call(kill, {})
+
+    until = time.monotonic() + START_TIMEOUT_S
+    while server.pid == first and time.monotonic() < until:
+        time.sleep(0.05)
+    while not (history := server.call(f"/history/{good}")) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert history[good]["outputs"]["7"]["shown"] == ["alive"]
+    assert server.call(f"/api/v1/jobs/{stuck}")["state"] == "interrupted"
+    server.stop()
 
 
 STACK = """Fatal Python error: Segmentation fault

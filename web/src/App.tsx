@@ -14,10 +14,9 @@ import { callByKey } from "./commands/keys";
 import { Outline } from "./outline/Outline";
 import { ConnectionNotice, LeftPanels, Overlays, run as runHere, SidePanel } from "./panels";
 import { Icon } from "./panels/Icon";
-import { attempt } from "./panels/notices/notices";
 import { usePanels } from "./panels/open";
+import { stopActive } from "./panels/queue/actions";
 import { AddNode } from "./search/AddNode";
-import { cancelActive } from "./state/run";
 import { useRun, useServer } from "./state/server";
 import { SavingDialogs } from "./tabs/SavingDialogs";
 import { TabBar } from "./tabs/TabBar";
@@ -72,7 +71,7 @@ function RunButtons() {
         </span>
       )}
       {busy && (
-        <button type="button" className="button" onClick={() => void attempt(cancelActive())}>
+        <button type="button" className="button" onClick={() => void stopActive()}>
           {t("app.stop")}
         </button>
       )}

@@ -106,6 +106,11 @@ export function deleteJob(id: string): Promise<void> {
   return request("DELETE", `${API}/jobs/${part(id)}`);
 }
 
+/** End a job that does not stop, and the server's process with it; it starts again. */
+export function killJob(id: string): Promise<void> {
+  return request("POST", `${API}/jobs/${part(id)}/kill`);
+}
+
 export function retryJob(id: string): Promise<JobAnswer> {
   return request("POST", `${API}/jobs/${part(id)}/retry`);
 }

@@ -1,13 +1,13 @@
 /** What the panels let a person do, for menu, palette, shortcuts and help. */
 
 import type { Command } from "../commands/command";
-import { cancelActive, checkActive, runActive } from "../state/run";
+import { checkActive, runActive } from "../state/run";
 import { useServer } from "../state/server";
 import { activeTab, useWorkspace } from "../state/workspace";
 import { attempt } from "./notices/notices";
 import { type LeftPanel, usePanels } from "./open";
 import { chooseFiles } from "./opening/opening";
-import { clear, setPaused } from "./queue/actions";
+import { clear, setPaused, stopActive } from "./queue/actions";
 
 const panels = usePanels.getState;
 
@@ -50,7 +50,7 @@ export const panelCommands: readonly Command[] = [
     category: "run",
     shortcut: "Mod+Alt+Enter",
     whileTyping: true,
-    run: () => void attempt(cancelActive()),
+    run: () => stopActive(),
   },
   {
     id: "run.check",

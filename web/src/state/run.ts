@@ -35,13 +35,14 @@ export async function runActive(options: RunOptions = {}): Promise<JobAnswer | n
   }
 }
 
-/** Stop what the active tab runs, else take its waiting job out of the queue. */
-export async function cancelActive(): Promise<void> {
+/** Stop what the active tab runs, else take its waiting job out of the queue; which job. */
+export async function cancelActive(): Promise<string | undefined> {
   const tab = activeTab();
   const job = tab && useServer.getState().shown.get(tab.id);
-  if (job === undefined) return;
-  const status = useServer.getState().runs.get(job)?.status;
-  if (status === "running" || status === "queued") await routes.deleteJob(job);
+  const status = job && useServer.getState().runs.get(job)?.status;
+  if (job === undefined || (status !== "running" && status !== "queued")) return undefined;
+  await routes.deleteJob(job);
+  return job;
 }
 
 /** Look at the active tab's workflow without running it: problems, and why each node would run. */

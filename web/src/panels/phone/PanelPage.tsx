@@ -4,7 +4,6 @@ import * as routes from "../../api/routes";
 import type { Json } from "../../model/json";
 import { parseNative } from "../../model/native";
 import type { SavedWorkflow, Template } from "../../protocol/generated";
-import { cancelActive } from "../../state/run";
 import { runOf, useRun, useServer } from "../../state/server";
 import { useWorkspace } from "../../state/workspace";
 import { run } from "../commands";
@@ -19,6 +18,7 @@ import { ConnectionNotice } from "../notices/ConnectionNotice";
 import { Notices } from "../notices/Notices";
 import { attempt } from "../notices/notices";
 import { RunAnnouncer } from "../notices/RunAnnouncer";
+import { stopActive } from "../queue/actions";
 import { Progress } from "../queue/QueuePanel";
 import "../styles";
 
@@ -131,7 +131,7 @@ function RunLine() {
       {running ? (
         <>
           <Progress job={shown.job} />
-          <button type="button" className="button" onClick={() => attempt(cancelActive())}>
+          <button type="button" className="button" onClick={() => stopActive()}>
             <Icon name="stop" />
             {t("commands.cancel")}
           </button>

@@ -3,6 +3,7 @@
 import i18next from "i18next";
 import * as routes from "../../api/routes";
 import type { JobAnswer } from "../../protocol/generated";
+import { cancelActive } from "../../state/run";
 import { follow, forgetJob, learn, refreshQueue, setEditing, useServer } from "../../state/server";
 import { useWorkspace } from "../../state/workspace";
 import { attempt, tell } from "../notices/notices";
@@ -10,10 +11,28 @@ import { showOpened } from "../opening/opening";
 import { titleOf } from "./queue";
 
 const LONGEST_NAME = 40;
+/** A little longer than the server waits before it lets a job be killed. */
+const STUCK_AFTER_MS = 6000;
 
 export async function cancel(job: string): Promise<void> {
   await attempt(routes.deleteJob(job));
+  offerToKill(job);
   await attempt(refreshQueue());
+}
+
+/** Stop what the active tab runs. */
+export async function stopActive(): Promise<void> {
+  const job = await attempt(cancelActive());
+  if (job !== undefined) offerToKill(job);
+}
+
+/** A node that is inside a library's call does not hear that it should stop. */
+function offerToKill(job: string): void {
+  setTimeout(() => {
+    if (!useServer.getState().queue.running.includes(job)) return;
+    const kill = () => void attempt(routes.killJob(job));
+    tell(i18next.t("queue.stuck"), "bad", { text: i18next.t("queue.kill"), run: kill });
+  }, STUCK_AFTER_MS);
 }
 
 /** Forget an ended job. Its files stay in the output folder. */
