@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.editor.editor import Editor
 from tests.editor.test_building import place
-from tests.editor.test_queue import NODE, open_painting, painting
+from tests.editor.test_opening import picture_workflow
+from tests.editor.test_queue import NODE, open_painting, painting, queue
 from tests.server.process import Server
 
 VIEWS = [("en-US", "dark"), ("ja-JP", "light")]
@@ -92,6 +93,74 @@ def test_no_view_breaks_a_rule_of_accessibility(
     dialog(editor)
     look("missing")
     editor.keys("Escape")
+    assert found == {}
+
+
+DIALOGS = [
+    ("en-US", "light", "Earlier versions", "Open from the web"),
+    ("ja-JP", "dark", "以前の版", "ウェブから開く"),
+]
+
+
+@pytest.mark.parametrize(("language", "theme", "versions", "address"), DIALOGS)
+def test_no_dialog_breaks_a_rule_of_accessibility(
+    window: Callable[..., Editor],
+    server: Server,
+    language: str,
+    theme: str,
+    versions: str,
+    address: str,
+) -> None:
+    editor = window(locale=language, color_scheme=theme)
+    page = editor.page
+    expect(editor.node("Save picture")).to_be_visible()
+    found: dict[str, list[str]] = {}
+
+    def look(name: str) -> None:
+        dialog(editor)
+        if wrong := editor.violations():
+            found[name] = wrong
+        editor.keys("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+    def command(name: str) -> None:
+        keys(editor, "Control+k")
+        expect(page.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
+        page.keyboard.type(name)
+        editor.keys("Enter")
+
+    keys(editor, "Control+Shift+s")
+    page.get_by_role("dialog").get_by_role("textbox").fill(f"axe {theme}")
+    editor.keys("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    editor.select("Sampler", "Decode")
+    editor.keys("Alt+c", "Alt+c", "Control+s")
+    expect(page.get_by_role("tab")).to_have_accessible_name(f"axe {theme}")
+    command(versions)
+    expect(page.get_by_role("dialog").get_by_role("listitem")).to_have_count(1)
+    look("versions")
+    command(address)
+    look("address")
+    editor.select("Sampler")
+    editor.keys("Alt+c", "Alt+c", "Control+m", "Alt+w")
+    look("close")
+    keys(editor, "Control+Shift+s")
+    look("save")
+    editor.node("Sampler").get_by_role("combobox", name="sampler name").press("Enter")
+    look("choices")
+    editor.node("Decode").locator(".socket.target").first.press("Enter")
+    look("wiring")
+    for text in ("first", "second"):
+        queue(editor, f"{text} of {theme}")
+    keys(editor, "g")
+    page.get_by_role("button", name=f"second of {theme}").first.click()
+    page.get_by_role("dialog").locator("button[aria-expanded]").click()
+    page.get_by_role("dialog").get_by_role("listitem").get_by_role("button").first.click()
+    look("picture")
+    content = picture_workflow(server.base, f"{theme}.png")
+    editor.drop("mask.json", content)
+    page.locator(".image-field .button").last.click()
+    look("mask")
     assert found == {}
 
 

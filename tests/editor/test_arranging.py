@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -158,3 +160,52 @@ def test_the_layout_puts_nodes_beside_each_other_and_keeps_frames_around_theirs(
         if one != other
     ]
     assert all(apart)
+
+
+def test_nodes_are_collapsed_together_and_keep_their_links(editor: Editor) -> None:
+    sampler, decode = editor.node("Sampler"), editor.node("Decode")
+    steps = sampler.get_by_role("spinbutton", name="steps")
+    before = sampler.bounding_box()
+    assert before is not None
+    editor.select("Decode")
+    editor.keys("Alt+c")
+    editor.select("Sampler", "Decode")
+    editor.keys("Alt+c")
+    expect(steps).to_have_count(0)
+    expect(editor.wires).to_have_count(9)
+    small = sampler.bounding_box()
+    assert small is not None
+    assert small["height"] < before["height"] / 4
+    assert editor.node("Decode").bounding_box()["height"] == small["height"]  # type: ignore[index]
+    editor.drag(editor.socket("Sampler", "Output LATENT"), editor.socket("Decode", "Input samples"))
+    expect(editor.wires).to_have_count(9)
+    editor.select("Sampler", "Decode")
+    editor.keys("Alt+c")
+    expect(steps).to_have_value("20")
+    assert sampler.bounding_box() == before
+    editor.keys("Control+z")
+    expect(steps).to_have_count(0)
+    editor.keys("Control+z")
+    expect(steps).to_be_visible()
+    expect(decode.get_by_text("samples")).to_have_count(0)
+
+
+def test_selected_nodes_are_spread_evenly_between_the_outer_ones(editor: Editor) -> None:
+    titles = ("Load checkpoint", "Negative prompt", "Decode", "Save picture")
+
+    def edges() -> list[tuple[float, float]]:
+        boxes = [editor.node(title).bounding_box() for title in titles]
+        return [(box["x"], box["x"] + box["width"]) for box in boxes if box is not None]
+
+    before = edges()
+    editor.select(*titles)
+    editor.node("Decode").get_by_role("heading").click(button="right")
+    editor.page.get_by_role("menuitem", name="Align").hover()
+    editor.page.get_by_role("menuitem", name="Spread sideways").click()
+    after = edges()
+    assert (after[0], after[-1]) == (before[0], before[-1])
+    gaps = [right[0] - left[1] for left, right in itertools.pairwise(after)]
+    assert gaps == pytest.approx([gaps[0]] * 3, abs=1)
+    assert gaps[0] > 0
+    editor.keys("Control+z")
+    assert edges() == before

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from playwright.sync_api import Locator, expect
 
 from tests.editor.editor import Editor
@@ -161,3 +161,95 @@ def test_a_mask_painted_over_a_dropped_picture_is_used_by_the_run(
     mask = Image.open(server.base / "output" / saved).convert("L")
     assert [mask.getpixel((x, 48)) for x in (24, 48, 72)] == [255, 0, 255]
     assert mask.getpixel((48, 8)) == 0
+
+
+SETTINGS = "a fox, <lora:redcap:0.5>\nNegative prompt: blurry\n" + (
+    "Steps: 31, Sampler: Euler a, CFG scale: 6.5, Seed: 1234, Size: 64x64, Clip skip: 2"
+)
+SAMPLED = {
+    **API_JSON,
+    "3": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+    "4": {
+        "class_type": "KSampler",
+        "inputs": {
+            "model": ["1", 0], "positive": ["2", 0], "negative": ["2", 0], "latent_image": ["3", 0],
+            "seed": 1234, "steps": 31, "cfg": 6.5, "sampler_name": "euler_ancestral",
+            "scheduler": "normal", "denoise": 1.0,
+        },
+    },
+}  # fmt: skip
+
+
+def picture_with(kind: str) -> bytes:
+    """A picture as other programs save it, with what it was made of."""
+    exif = Image.Exif()
+    options: dict[str, Any] = {"exif": exif}
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_text("parameters", SETTINGS)
+        options = {"pnginfo": text}
+    elif kind == "JPEG":
+        exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + SETTINGS.encode("utf-16-be")
+    else:
+        exif[0x0110] = f"prompt:{json.dumps(SAMPLED)}"
+    stored = io.BytesIO()
+    Image.new("RGB", (64, 64), "white").save(stored, kind, **options)
+    return stored.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_picture_opens_with_the_settings_that_it_was_made_with(editor: Editor, kind: str) -> None:
+    expect(active_tab(editor)).to_be_visible()
+    main = editor.page.get_by_role("main")
+    drop(main, f"fox.{kind.lower()}", f"image/{kind.lower()}", picture_with(kind))
+    expect(active_tab(editor)).to_have_accessible_name("fox")
+    dialog = editor.page.get_by_role("dialog")
+    if kind != "WEBP":
+        expect(dialog).to_contain_text("redcap")
+        editor.keys("Escape")
+    expect(dialog).to_have_count(0)
+    form = editor.page.get_by_role("complementary", name="Advanced settings")
+    expect(form.get_by_role("textbox", name="Sampling steps")).to_have_value("31")
+    expect(form.get_by_role("textbox", name="Seed")).to_have_value("1234")
+    expect(form.get_by_role("textbox", name="CFG scale")).to_have_value("6.5")
+    expect(form.get_by_role("combobox", name="Sampling method")).to_have_value("euler_ancestral")
+    expect(editor.page.get_by_role("textbox", name="text").first).to_contain_text("a fox")
+
+
+MISSING = {
+    "version": 0.4,
+    "nodes": [
+        {"id": 1, "type": "KSamplr", "pos": [0, 0], "size": [300, 100], "widgets_values": []},
+        {"id": 2, "type": "KSamplr", "pos": [0, 300], "size": [300, 100], "widgets_values": []},
+        {
+            "id": 3, "type": "CheckpointLoaderSimple", "pos": [400, 0], "size": [300, 100],
+            "widgets_values": ["sd15/v1-5.safetensors"],
+        },
+    ],
+    "links": [],
+}  # fmt: skip
+
+
+def test_what_is_missing_is_replaced_as_one_step_and_taken_back_as_one(editor: Editor) -> None:
+    expect(active_tab(editor)).to_be_visible()
+    editor.drop("missing.json", json.dumps(MISSING).encode())
+    dialog = editor.page.get_by_role("dialog", name="Opened: missing")
+    expect(dialog).to_contain_text("used 2 ×")
+    expect(dialog).to_contain_text("belongs into models/checkpoints")
+    expect(dialog.get_by_role("button", name="Replace")).to_be_disabled()
+    expect(dialog.get_by_role("button", name="Keep as it is")).to_be_in_viewport(ratio=1)
+    dialog.get_by_role("combobox", name="Instead of KSamplr").select_option("KSampler")
+    dialog.get_by_role("combobox", name="Instead of sd15/v1-5.safetensors").select_option(
+        "graphengine-starter.safetensors"
+    )
+    dialog.get_by_role("button", name="Replace 2").click()
+    expect(dialog).to_have_count(0)
+    expect(editor.page.get_by_role("article", name="KSampler")).to_have_count(2)
+    model = editor.node("Load Checkpoint").get_by_role("combobox", name="ckpt name")
+    expect(model).to_have_text("graphengine-starter.safetensors")
+    expect(editor.socket("KSampler", "Input model")).to_be_visible()
+    editor.keys("Control+z")
+    expect(editor.page.get_by_role("article", name="KSamplr")).to_have_count(2)
+    expect(model).to_have_text("sd15/v1-5.safetensors")
+    editor.keys("Control+Shift+z")
+    expect(editor.page.get_by_role("article", name="KSampler")).to_have_count(2)

@@ -10,6 +10,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.editor.editor import RUN_TIMEOUT_MS, Editor
+from tests.editor.test_saving import save_as
+from tests.editor.test_subgraphs import enter, make
 from tests.server.process import Server
 
 Opener = Callable[..., Editor]
@@ -88,3 +90,64 @@ def test_on_a_phone_the_panel_alone_makes_a_picture(browser: Browser, server: Se
     picture = form.get_by_role("img", name="The latest picture")
     expect(picture).to_have_js_property("naturalWidth", 64, timeout=RUN_TIMEOUT_MS)
     context.close()
+
+
+def test_a_pinned_widget_stays_bound_when_saved_and_wherever_its_node_goes(editor: Editor) -> None:
+    pins = panel(editor).get_by_role("region", name="Pinned")
+    expect(editor.node("Sampler").get_by_role("combobox", name="sampler name")).to_be_visible()
+    row = editor.node("Sampler").locator(".widget-row", has_text="denoise")
+    editor.menu(row, "Pin to the settings panel")
+    pinned = pins.get_by_role("textbox", name="Sampler · denoise")
+    pinned.fill("0.5")
+    denoise = editor.node("Sampler").get_by_role("spinbutton", name="denoise")
+    expect(denoise).to_have_value("0.5")
+    save_as(editor, "pinned")
+    editor.page.reload()
+    expect(pinned).to_have_value("0.5")
+
+    make(editor, "Denoise", "Sampler", "Decode")
+    expect(pinned).to_have_value("0.5")
+    pinned.fill("0.25")
+    enter(editor, "Denoise")
+    expect(denoise).to_have_value("0.25")
+    editor.menu(row, "Promote to the subgraph")
+    editor.keys("Control+ArrowUp")
+    pinned.fill("0.75")
+    instance = editor.node("Denoise")
+    expect(instance.get_by_role("spinbutton", name="denoise")).to_have_value("0.75")
+    editor.menu(instance.locator(".widget-row", has_text="denoise"), "Pin to the settings panel")
+    outer = pins.get_by_role("textbox", name="Denoise · denoise")
+    outer.fill("not a number")
+    expect(outer).to_have_attribute("aria-invalid", "true")
+    outer.fill("0.8")
+    expect(pinned).to_have_value("0.8")
+    pins.get_by_role("button", name="Unpin Denoise · denoise").click()
+
+    editor.menu(instance.get_by_role("heading"), "Unpack the subgraph")
+    expect(pinned).to_have_value("0.8")
+    pinned.fill("1")
+    expect(denoise).to_have_value("1.0")
+    editor.select("Sampler")
+    editor.keys("Delete")
+    expect(pins).to_contain_text("The node is gone.")
+    editor.keys("Control+z")
+    expect(pinned).to_have_value("1")
+
+
+def test_the_widgets_of_the_selected_node_are_offered_for_pinning(editor: Editor) -> None:
+    make(editor, "Denoise", "Sampler", "Decode")
+    enter(editor, "Denoise")
+    editor.menu(
+        editor.node("Sampler").locator(".widget-row", has_text="sampler name"),
+        "Promote to the subgraph",
+    )
+    editor.keys("Control+ArrowUp")
+    form = panel(editor)
+    editor.select("Denoise")
+    form.get_by_text("Pin from “Denoise”").click()
+    form.get_by_role("button", name="sampler name").click()
+    pins = form.get_by_role("region", name="Pinned")
+    pins.get_by_role("combobox", name="Denoise · sampler name").select_option("heun")
+    expect(editor.node("Denoise").get_by_role("combobox", name="sampler name")).to_have_text("heun")
+    editor.keys("Control+z", "Control+z")
+    expect(pins).to_have_count(0)

@@ -494,7 +494,9 @@ function arrowCommand(event: KeyboardEvent): void {
 
 /** What gets the focus by keyboard is brought into view. */
 function bringIntoView({ target }: FocusEvent<HTMLElement>, box: HTMLElement | null): void {
-  if (box === null || target === box || !target.matches(":focus-visible")) return;
+  // React tells of the focus in a list of choices too, which floats over the page.
+  if (box === null || target === box || !box.contains(target)) return;
+  if (!target.matches(":focus-visible")) return;
   const view = box.getBoundingClientRect();
   const own = target.getBoundingClientRect();
   const beyond = (from: number, to: number, least: number, most: number) =>

@@ -50,7 +50,9 @@ export function ContextMenu() {
       <DropdownMenu.Portal>
         <DropdownMenu.Content
           className="floating menu"
+          side="right"
           align="start"
+          collisionPadding={4}
           onCloseAutoFocus={(event) => event.preventDefault()}
         >
           <Items menu={menu} />
@@ -91,7 +93,7 @@ function CanvasItems({ menu }: { readonly menu: Menu }) {
     <>
       <Item
         text={t("canvas.command.add")}
-        keys="Shift+A"
+        keys={keysOf("node.add")}
         run={() => show({ search: { at, screen: menu.screen } })}
       />
       <Item text={t("canvas.command.note")} run={() => addNote(at)} />
@@ -301,8 +303,13 @@ export function Commands({ ids }: { readonly ids: readonly string[] }) {
 
 function CommandItem({ command }: { readonly command: Command }) {
   const { t } = useTranslation();
-  const [first] = shortcutsOf(command);
-  return <Item text={t(command.label)} keys={first} run={() => void command.run()} />;
+  return <Item text={t(command.label)} keys={keysOf(command.id)} run={() => void command.run()} />;
+}
+
+/** The first shortcut of a command, as the person chose it. */
+function keysOf(id: string): string | undefined {
+  const command = allCommands.find((one) => one.id === id);
+  return command === undefined ? undefined : shortcutsOf(command)[0];
 }
 
 interface ItemProps {

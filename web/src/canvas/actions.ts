@@ -6,6 +6,7 @@ import {
   type Bounds,
   freshId,
   type GraphNode,
+  graphOf,
   makeNode,
   type NodeId,
   type Point,
@@ -28,6 +29,7 @@ import { frameOf, layout } from "../model/layout";
 import { holds, isCollapsed, isPinned } from "../model/measures";
 import { makeSubgraph, unpackSubgraph } from "../model/subgraphs";
 import { measuresAt } from "../nodes/shapes";
+import { movedPins } from "../panels/eight/pins";
 import type { NodeInfo } from "../protocol/generated";
 import { useServer } from "../state/server";
 import { activeGraph, activeGraphId, activeTab, useWorkspace } from "../state/workspace";
@@ -224,7 +226,8 @@ export function subgraphOfSelected(name: string): void {
   const ids = new Set(selectedNodes().map((node) => node.id));
   if (tab === undefined || ids.size === 0) return;
   const [change, instance] = makeSubgraph(tab.workflow, activeGraphId(), ids, name);
-  apply(change);
+  const paths = new Map([...ids].map((id) => [id, `${instance}:${id}`]));
+  apply([change, ...movedPins(tab.workflow, activeGraphId(), paths)]);
   state().select([instance]);
 }
 
@@ -240,7 +243,9 @@ export function unpackSelected(): void {
     const tab = activeTab();
     if (tab === undefined) return;
     const [change, ids] = unpackSubgraph(tab.workflow, activeGraphId(), node);
-    apply(change, group);
+    const inside = [...graphOf(tab.workflow, node.type).nodes.keys()];
+    const paths = new Map(inside.map((id, at) => [`${node.id}:${id}`, ids[at] ?? id]));
+    apply([change, ...movedPins(tab.workflow, activeGraphId(), paths)], group);
     shown.push(...ids);
   }
   state().select(shown);

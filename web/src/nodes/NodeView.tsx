@@ -266,6 +266,7 @@ function WidgetRow({ node, shape, input, height, problem }: RowProps) {
     // biome-ignore lint/a11y/noStaticElementInteractions: the node's menu does the same by keyboard.
     <div
       className="widget-row"
+      data-input={input.name}
       data-tall={tall || undefined}
       data-problem={problem?.severity}
       style={{ height }}

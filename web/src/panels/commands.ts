@@ -3,7 +3,7 @@
 import type { Command } from "../commands/command";
 import { checkActive, runActive } from "../state/run";
 import { useServer } from "../state/server";
-import { activeTab, useWorkspace } from "../state/workspace";
+import { activeGraph, activeTab, useWorkspace } from "../state/workspace";
 import { attempt } from "./notices/notices";
 import { type LeftPanel, usePanels } from "./open";
 import { chooseFiles } from "./opening/opening";
@@ -145,10 +145,6 @@ export const panelCommands: readonly Command[] = [
 function selectedType(): string | undefined {
   const tab = activeTab(useWorkspace.getState());
   const [id, more] = tab?.selection ?? [];
-  if (tab === undefined || id === undefined || more !== undefined) return undefined;
-  const graphs = [
-    tab.workflow.top,
-    ...[...tab.workflow.subgraphs.values()].map((one) => one.graph),
-  ];
-  return graphs.map((graph) => graph.nodes.get(id)?.type).find((type) => type !== undefined);
+  if (id === undefined || more !== undefined) return undefined;
+  return activeGraph().nodes.get(id)?.type;
 }

@@ -172,7 +172,7 @@ function Versions({ tab }: { readonly tab: Tab }) {
       </ul>
       {versions?.length === 0 && <p className="hint">{t("tabs.noVersions")}</p>}
       <div className="dialog-actions">
-        <Dialog.Close className="button">{t("tabs.cancel")}</Dialog.Close>
+        <Dialog.Close className="button">{t("tabs.close")}</Dialog.Close>
       </div>
     </Frame>
   );

@@ -34,7 +34,12 @@ export function ChoiceField({ label, widget, value, set }: FieldProps<ChoiceWidg
         </button>
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Content className="floating choices nowheel" align="start" sideOffset={2}>
+        <Popover.Content
+          className="floating choices nowheel"
+          align="start"
+          sideOffset={2}
+          aria-label={label}
+        >
           <Choices
             choices={choices}
             value={value}

@@ -75,7 +75,10 @@ export function ImageField(props: FieldProps<ImageWidget>) {
           type="file"
           accept="image/*"
           hidden
-          onChange={(event) => void take(event.target.files?.[0])}
+          onChange={(event) => {
+            void take(event.target.files?.[0]);
+            event.target.value = ""; // Else the same file, chosen again, would be no change.
+          }}
         />
       </div>
       {file === "" ? (

@@ -1,16 +1,24 @@
 import { useTranslation } from "react-i18next";
+import { graphOf } from "../../model/document";
 import type { Json } from "../../model/json";
-import type { InputInfo } from "../../protocol/generated";
-import { useServer } from "../../state/server";
-import { activeTab, graphIdAt, useDocument, useWorkspace } from "../../state/workspace";
+import type { InputShape, NodeTypes } from "../../model/shape";
+import { shapeAt, shapeOf, useTypes } from "../../nodes/shapes";
+import { inputLabel, nodeTitle, useLanguage } from "../../nodes/texts";
+import {
+  activeGraph,
+  activeTab,
+  pathOf,
+  useDocument,
+  useWorkspace,
+  type Workspace,
+} from "../../state/workspace";
 import { Icon } from "../Icon";
-import { fieldOf } from "./fields";
-import type { Setting } from "./find";
+import { fieldOf, readField } from "./fields";
 import { NumberField } from "./NumberField";
-import { type Pin, pinsOf, placeAt, togglePin } from "./pins";
+import { isPinned, type Pin, pinsOf, placeAt, togglePin } from "./pins";
 import { Choice } from "./SettingsForm";
-import { applyEdit, changeSetting, useInput, useSetting } from "./useEight";
-import { nodeAt } from "./walk";
+import { applyEdit, changeSetting } from "./useEight";
+import { nodeAt, type Place } from "./walk";
 
 const MOST_OFFERED = 40;
 
@@ -33,38 +41,38 @@ export function Pins() {
 function PinnedWidget({ pin }: { readonly pin: Pin }) {
   const { t } = useTranslation();
   const workflow = useDocument();
+  const types = useTypes();
+  const language = useLanguage();
   const place = placeAt(workflow, pin.node);
   const node = place === null ? undefined : nodeAt(workflow, place);
-  const label = `${node?.title ?? node?.type ?? `#${pin.node}`} · ${pin.input}`;
-  const setting: Setting | null =
-    place === null
-      ? null
-      : { at: place, input: pin.input, field: fieldOf(workflow, place, pin.input) };
+  const graph = place === null ? undefined : graphOf(workflow, place.graph);
+  const shape = node && graph && shapeOf(node, graph, workflow, types);
+  const input = shape?.widgets.find((one) => one.name === pin.input);
+  const title = node === undefined ? `#${pin.node}` : nodeTitle(node, shape, workflow, language);
+  const label = `${title} · ${inputLabel(input ?? { name: pin.input, label: null })}`;
   return (
     <div className="pin">
       <header className="setting-head">
         <span>{label}</span>
-        <UnpinButton pin={pin} />
+        <UnpinButton pin={pin} label={label} />
       </header>
-      {setting === null ? (
+      {place === null || input === undefined ? (
         <p className="hint">{t("eight.pinGone")}</p>
-      ) : setting.field === null ? (
-        <p className="hint">{t("eight.computed")}</p>
       ) : (
-        <AnyWidget setting={setting} label={label} />
+        <AnyWidget at={place} input={input} label={label} />
       )}
     </div>
   );
 }
 
-function UnpinButton({ pin }: { readonly pin: Pin }) {
+function UnpinButton({ pin, label }: { readonly pin: Pin; readonly label: string }) {
   const { t } = useTranslation();
   return (
     <button
       type="button"
       className="button quiet icon small"
-      aria-label={t("eight.unpin", { name: pin.input })}
-      title={t("eight.unpin", { name: pin.input })}
+      aria-label={t("eight.unpin", { name: label })}
+      title={t("eight.unpin", { name: label })}
       onClick={() => applyEdit((workflow) => togglePin(workflow, pin))}
     >
       <Icon name="close" />
@@ -72,11 +80,21 @@ function UnpinButton({ pin }: { readonly pin: Pin }) {
   );
 }
 
+interface AnyWidgetProps {
+  readonly at: Place;
+  readonly input: InputShape;
+  readonly label: string;
+}
+
 /** A control for a widget of any kind. */
-function AnyWidget({ setting, label }: { readonly setting: Setting; readonly label: string }) {
-  const value = useSetting(setting);
-  const widget = useInput(setting)?.widget;
-  const change = (next: Json) => changeSetting(setting, next);
+function AnyWidget({ at, input, label }: AnyWidgetProps) {
+  const { t } = useTranslation();
+  const workflow = useDocument();
+  const { name, widget } = input;
+  const field = fieldOf(workflow, at, name);
+  if (field === null) return <p className="hint">{t("eight.computed")}</p>;
+  const value = readField(workflow, field) ?? input.default;
+  const change = (next: Json) => changeSetting({ at, input: name, field }, next);
   switch (widget?.kind) {
     case "int":
     case "seed":
@@ -130,29 +148,25 @@ function AnyWidget({ setting, label }: { readonly setting: Setting; readonly lab
 /** The widgets of the selected node, each with a pin. */
 export function PinChoices() {
   const { t } = useTranslation();
+  const types = useTypes();
+  const language = useLanguage();
   const path = useWorkspace((state) => {
-    const tab = activeTab(state);
-    const [node] = tab?.selection ?? [];
-    return tab === undefined || node === undefined ? null : [...tab.path, node].join(":");
+    const [node] = activeTab(state)?.selection ?? [];
+    return node === undefined ? null : pathOf(node, state);
   });
-  const node = useWorkspace((state) => {
-    const tab = activeTab(state);
-    const [id] = tab?.selection ?? [];
-    if (tab === undefined || id === undefined) return undefined;
-    const graph = graphIdAt(tab);
-    return nodeAt(tab.workflow, { graph, node: id, inside: null });
+  const title = useWorkspace((state) => {
+    const [node, shape] = selectedShape(state, types);
+    return node && nodeTitle(node, shape, activeTab(state)?.workflow, language);
   });
-  const info = useServer((state) => state.nodes.get(node?.type ?? ""));
-  const widgets =
-    info?.inputs.filter((input) => input.widget !== null).slice(0, MOST_OFFERED) ?? [];
-  if (path === null || node === undefined || widgets.length === 0) {
+  const widgets = useWorkspace((state) => selectedShape(state, types)[1]?.widgets) ?? [];
+  if (path === null || widgets.length === 0) {
     return <p className="hint pin-hint">{t("eight.pinHint")}</p>;
   }
   return (
     <details className="pin-choices">
-      <summary>{t("eight.pinFrom", { name: node.title ?? node.type })}</summary>
+      <summary>{t("eight.pinFrom", { name: title })}</summary>
       <ul>
-        {widgets.map((input) => (
+        {widgets.slice(0, MOST_OFFERED).map((input) => (
           <PinChoice key={input.name} pin={{ node: path, input: input.name }} input={input} />
         ))}
       </ul>
@@ -160,11 +174,15 @@ export function PinChoices() {
   );
 }
 
-function PinChoice({ pin, input }: { readonly pin: Pin; readonly input: InputInfo }) {
+function selectedShape(state: Workspace, types: NodeTypes) {
+  const [id = ""] = activeTab(state)?.selection ?? [];
+  return [activeGraph(state).nodes.get(id), shapeAt(state, id, types)] as const;
+}
+
+function PinChoice({ pin, input }: { readonly pin: Pin; readonly input: InputShape }) {
   const pinned = useWorkspace((state) => {
     const workflow = activeTab(state)?.workflow;
-    const pins = workflow === undefined ? [] : pinsOf(workflow);
-    return pins.some((one) => one.node === pin.node && one.input === pin.input);
+    return workflow !== undefined && isPinned(workflow, pin);
   });
   return (
     <li>
@@ -175,7 +193,7 @@ function PinChoice({ pin, input }: { readonly pin: Pin; readonly input: InputInf
         onClick={() => applyEdit((workflow) => togglePin(workflow, pin))}
       >
         <Icon name={pinned ? "check" : "pin"} />
-        {input.name}
+        {inputLabel(input)}
       </button>
     </li>
   );

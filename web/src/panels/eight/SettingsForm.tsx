@@ -135,10 +135,11 @@ function StepsRow({ found }: { readonly found: Found }) {
   const sampler = pathOf(found.sampler);
   const aStep = useServer((state) => secondsAStep(state.jobs.values(), sampler));
   const number = typeof steps === "number" ? steps : 0;
+  const time = (seconds: number) => duration(seconds, t("queue.seconds"));
   const estimate =
     aStep === null
       ? t("eight.evaluations", { number: evaluations(number, typeof cfg === "number" ? cfg : 1) })
-      : t("eight.estimate", { time: duration(aStep * number), step: duration(aStep) });
+      : t("eight.estimate", { time: time(aStep * number), step: time(aStep) });
   return (
     <SettingRow name="steps" setting={found.steps}>
       {found.steps === null ? (

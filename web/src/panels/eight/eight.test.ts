@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { applyChange, batch, type Change } from "../../model/changes";
-import type { Workflow } from "../../model/document";
+import { TOP, type Workflow } from "../../model/document";
 import type { Json } from "../../model/json";
 import { parseNative, toNative } from "../../model/native";
+import { makeSubgraph } from "../../model/subgraphs";
 import { chooseVae, dropVae, insertClipSkip, insertLcmLora } from "./edits";
 import { readField, setField } from "./fields";
 import { type Found, findSamplers, findSettings, type Setting } from "./find";
 import { isLcmOn, type LcmPreset, lcmLora, lcmPart, presetFor, switchOff, switchOn } from "./lcm";
-import { pinsOf, placeAt, togglePin } from "./pins";
+import { movedPins, pinsOf, placeAt, togglePin } from "./pins";
 import { pathOf } from "./walk";
 
 type Ends = readonly [from: string, fromSlot: number, to: string, toSlot: number, type: string];
@@ -496,5 +497,20 @@ describe("pins", () => {
     expect(placeAt(pinned, "5")?.node).toBe("5");
     expect(placeAt(pinned, "5:1")).toBeNull();
     expect(toNative(changed(pinned, togglePin(pinned, pin)))).toEqual(toNative(workflow));
+  });
+
+  it("go with their nodes into a subgraph and out again, and only they", () => {
+    const workflow = textToImage();
+    const pinned = ["5", "2"].reduce(
+      (now, node) => changed(now, togglePin(now, { node, input: "x" })),
+      workflow,
+    );
+    const [made, instance] = makeSubgraph(pinned, TOP, new Set(["5"]), "Denoise");
+    const into = new Map([["5", `${instance}:5`]]);
+    const nested = changed(changed(pinned, made), batch(movedPins(pinned, TOP, into)));
+    expect(pinsOf(nested).map((one) => one.node)).toEqual([`${instance}:5`, "2"]);
+    const out = movedPins(nested, TOP, new Map([[`${instance}:5`, "17"]]));
+    expect(pinsOf(changed(nested, batch(out))).map((one) => one.node)).toEqual(["17", "2"]);
+    expect(movedPins(nested, TOP, new Map([["3", "9:3"]]))).toEqual([]);
   });
 });

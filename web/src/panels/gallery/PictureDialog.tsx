@@ -201,7 +201,7 @@ function Made({ job, picture }: { readonly job: JobAnswer; readonly picture: Pic
           <dt>{t("gallery.made")}</dt>
           <dd>
             {date.toLocaleString(i18n.language)}
-            {job.seconds === null ? "" : ` · ${duration(job.seconds)}`}
+            {job.seconds === null ? "" : ` · ${duration(job.seconds, t("queue.seconds"))}`}
           </dd>
         </div>
         <div>

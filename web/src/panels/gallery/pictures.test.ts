@@ -132,6 +132,10 @@ describe("the queue", () => {
   });
 
   it("tells how long things take in words for people", () => {
-    expect([0.84, 42.2, 185].map(duration)).toEqual(["0.8 s", "42 s", "3:05"]);
+    expect([0.84, 42.2, 185].map((seconds) => duration(seconds, "s"))).toEqual([
+      "0.8 s",
+      "42 s",
+      "3:05",
+    ]);
   });
 });

@@ -189,6 +189,7 @@ function KeyRow({ command }: { readonly command: Command }) {
         aria-label={`${shown} · ${t("preferences.rebind", { command: t(command.label) })}`}
         aria-pressed={listening}
         onClick={() => setListening(!listening)}
+        onBlur={() => setListening(false)}
       >
         {shown}
       </button>

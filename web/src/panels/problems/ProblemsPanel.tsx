@@ -114,7 +114,7 @@ function Reasons({ tab }: { readonly tab: string }) {
       <summary>
         {t("problems.why")}{" "}
         <span className="hint">
-          {t("problems.whySummary", { running, cached: rows.length - running })}
+          {t("problems.whySummary", { running, still: rows.length - running })}
         </span>
       </summary>
       <Rows items={rows} rowPx={REASON_PX} label={t("problems.why")} keyOf={([id]) => id}>

@@ -151,7 +151,7 @@ function State({ job }: { readonly job: JobAnswer }) {
       </span>
     );
   }
-  const took = job.seconds === null ? "" : ` · ${duration(job.seconds)}`;
+  const took = job.seconds === null ? "" : ` · ${duration(job.seconds, t("queue.seconds"))}`;
   const saved =
     job.cached.length === 0 ? "" : ` · ${t("queue.cached", { number: job.cached.length })}`;
   return `${t(`queue.state.${job.state}`)}${took}${saved}`;
@@ -205,7 +205,9 @@ export function Progress({ job }: { readonly job: string }) {
         />
       </div>
       <span className="hint">
-        {left === null ? t("queue.state.running") : t("queue.left", { time: duration(left) })}
+        {left === null
+          ? t("queue.state.running")
+          : t("queue.left", { time: duration(left, t("queue.seconds")) })}
       </span>
     </div>
   );

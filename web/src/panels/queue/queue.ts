@@ -35,10 +35,10 @@ interface PromptNode {
   readonly inputs?: Readonly<Record<string, unknown>>;
 }
 
-/** Seconds as a person reads them: "0.8 s", "42 s", "3:05". */
-export function duration(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
+/** Seconds as a person reads them: "0.8 s", "42 s", "3:05"; the unit is "s" or "秒". */
+export function duration(seconds: number, unit: string): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} ${unit}`;
+  if (seconds < 60) return `${Math.round(seconds)} ${unit}`;
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
