@@ -35,7 +35,10 @@ class Running:
 
 
 class Jobs:
-    """The queue. Thread-safe; ``on_change`` is called after each change, in any thread."""
+    """The queue. Thread-safe.
+
+    ``on_change`` is called, in any thread, after each change but a job's end.
+    """
 
     def __init__(
         self,
@@ -138,14 +141,13 @@ class Jobs:
         return running
 
     def end(self, job_id: str, state: State, result: JobResult) -> None:
-        """A worker is done with a job."""
+        """A worker is done with a job; who listens hears of it from the worker."""
         self.store.end(job_id, state, result)
         with self._changed:
             self._running.pop(job_id, None)
             self._ended += 1
             if self._ended % _PRUNED_EVERY == 0:
                 self.store.keep_newest(KEPT)
-        self.on_change()
 
     def close(self) -> None:
         """Hand nothing out any more; stop what runs. It stays running in the store: see recover."""

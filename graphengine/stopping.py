@@ -29,6 +29,7 @@ class Bodies:
         self._running: dict[int, bool] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._asked = False
         self._stopping = False
 
     def call(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
@@ -37,6 +38,8 @@ class Bodies:
         try:
             try:
                 self._running[thread] = False
+                if self._asked:
+                    self._begin_stopping()
                 return function(**arguments)
             finally:
                 self._leave(thread)
@@ -46,15 +49,20 @@ class Bodies:
 
     def stop(self) -> None:
         """Stop those that are running, once they have had time to notice by themselves."""
+        self._asked = True
+        if self._running:
+            self._begin_stopping()
+
+    def close(self) -> None:
+        """The run is over."""
+        self._over.set()
+
+    def _begin_stopping(self) -> None:
         with self._lock:
             if self._stopping:
                 return
             self._stopping = True
         threading.Thread(target=self._stop_all, name="graphengine-stop", daemon=True).start()
-
-    def close(self) -> None:
-        """The run is over."""
-        self._over.set()
 
     def _leave(self, thread: int) -> None:
         with self._lock:

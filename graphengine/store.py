@@ -58,6 +58,18 @@ flags = sa.Table(
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("value", sa.JSON, nullable=False),
 )
+_ADD = jobs.insert()
+_START = (
+    jobs.update()
+    .where(jobs.c.id == sa.bindparam("job"), jobs.c.state == "queued")
+    .values(state="running", started=sa.bindparam("now"), attempts=jobs.c.attempts + 1)
+)
+_END = (
+    jobs.update()
+    .where(jobs.c.id == sa.bindparam("job"), jobs.c.state == "running")
+    .values(state=sa.bindparam("ended"), finished=sa.bindparam("now"), result=sa.bindparam("came"))
+)
+"""Made once: making a statement takes longer than running it."""
 _RAN = sa.and_(jobs.c.state.in_(ENDED), jobs.c.started.is_not(None))
 
 
@@ -118,20 +130,19 @@ class Store:
             with self._writing() as connection:
                 if instead_of_ended:
                     connection.execute(jobs.delete().where(_in_states([new.id], *ENDED)))
-                place = connection.execute(jobs.insert().values(row)).inserted_primary_key
+                place = connection.execute(_ADD, row).inserted_primary_key
         except IntegrityError as error:
             raise Taken(new.id) from error
         return dataclasses.replace(job, place=place[0] if place else 0)
 
     def start(self, job_id: str) -> bool:
         """Mark a queued job as running; False if it is not queued."""
-        values = {"started": time.time(), "attempts": jobs.c.attempts + 1}
-        return self._pass(job_id, "queued", "running", values)
+        return self._pass(_START, {"job": job_id, "now": time.time()})
 
     def end(self, job_id: str, state: State, result: JobResult) -> bool:
         """Mark a running job as ended, with what came of it; False if it is not running."""
-        values = {"finished": time.time(), "result": _stored(result)}
-        return self._pass(job_id, "running", state, values)
+        values = {"job": job_id, "now": time.time(), "ended": state, "came": _stored(result)}
+        return self._pass(_END, values)
 
     def cancel(self, job_ids: Collection[str]) -> tuple[str, ...]:
         """Cancel those that are queued; which they were."""
@@ -179,7 +190,7 @@ class Store:
     ) -> bool:
         """Give a queued job another workflow; False if it is not queued."""
         values = {"prompt": prompt, "targets": list(targets), "extra_data": extra_data}
-        return self._pass(job_id, "queued", "queued", values)
+        return self._pass(_queued(job_id), values)
 
     # --- looking ---
 
@@ -258,11 +269,9 @@ class Store:
 
     # --- SQL ---
 
-    def _pass(self, job_id: str, before: State, after: State, values: dict[str, Any]) -> bool:
-        chosen = sa.and_(jobs.c.id == job_id, jobs.c.state == before)
+    def _pass(self, update: sa.Update, values: dict[str, Any]) -> bool:
         with self._writing() as connection:
-            update = jobs.update().where(chosen).values(state=after, **values)
-            return connection.execute(update).rowcount == 1
+            return connection.execute(update, values).rowcount == 1
 
     def _delete(self, chosen: sa.ColumnElement[bool]) -> None:
         with self._writing() as connection:

@@ -228,7 +228,9 @@ class Hub:
             return
         self._filmstrips.note(job.id, event)
         self._events.append((job, event))
-        self._wake(now=isinstance(event, JobEnded))
+        ended = isinstance(event, JobEnded)
+        self._status_due |= ended
+        self._wake(now=ended)
 
     def send(self, message: Said | Frame, client_id: str | None) -> None:
         """Something that a plugin has to say, to one client or to all; in line with the events."""
