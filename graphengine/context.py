@@ -140,7 +140,7 @@ class Context:
     def preview(self, make: Callable[[], Any]) -> None:
         """Show a picture of what is being made; ``make`` gives a PIL image if anybody looks."""
         if self.run.preview_method != "none":
-            self.run.emit(NodePreview(self.node_id, make))
+            self.run.emit(NodePreview(self.node_id, make, by_method=True))
 
     def send(self, make: Callable[[], Any]) -> None:
         """Send a picture to the client as it is; ``make`` gives a PIL image if it listens."""

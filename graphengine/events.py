@@ -96,12 +96,14 @@ class NodeProgress:
 class NodePreview:
     """A picture of what a node is making; ``make`` is called only if somebody wants to see it.
 
-    ``whole``: it is what was asked for, so that each is sent, as it is.
+    ``whole``: it is what was asked for, so that each is sent, as it is. ``by_method``: it is one of
+    those that the setting ``preview_method`` is about.
     """
 
     node_id: str
     make: Callable[[], Any]
     whole: bool = False
+    by_method: bool = False
 
     @cached_property
     def image(self) -> Any:

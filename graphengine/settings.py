@@ -65,7 +65,8 @@ class Settings(BaseModel):
     memory; 0 as ``cache_classic``, which keeps those that the last run used.
     ``allowed_custom_nodes``: the names of those that are loaded; None = all. ``preview_method``:
     how pictures of what is being sampled are made; ``auto`` takes TAESD where ``vae_approx`` holds
-    it. ``disable_metadata``: files that are made do not tell how.
+    it. Clients that cannot tell them from results get them only where a method is named.
+    ``disable_metadata``: files that are made do not tell how.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -78,6 +78,8 @@ class Taken(Exception):
 
 
 _BATCH = 500
+_HIGHEST_NUMBER = 2.0**52
+"""Beyond it numbers are not counted on: adding one to them would change nothing."""
 
 
 class StoreUnavailable(GraphEngineError):
@@ -224,6 +226,20 @@ class Store:
         query = sa.select(jobs).order_by(jobs.c.place.desc()).limit(limit).offset(offset)
         return self._all(query.where(jobs.c.state.in_(states)) if states else query)
 
+    def listing(
+        self, states: Collection[State], *, limit: int, offset: int = 0, oldest_first: bool = False
+    ) -> tuple[tuple[Job, ...], int]:
+        """A page of jobs in some states, newest first, and how many there are on all pages.
+
+        As in `ended`, those that were cancelled before they ran are no part of it.
+        """
+        chosen = sa.and_(jobs.c.state.in_(states), sa.or_(jobs.c.state.not_in(ENDED), _RAN))
+        order = jobs.c.place.asc() if oldest_first else jobs.c.place.desc()
+        page = sa.select(jobs).where(chosen).order_by(order).limit(limit).offset(offset)
+        with self._reading() as connection:
+            total = connection.execute(sa.select(sa.func.count()).where(chosen)).scalar_one()
+        return self._all(page), total
+
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
         query = sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
@@ -231,8 +247,8 @@ class Store:
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def next_number(self) -> int:
-        """A number after those of all jobs that have not ended."""
-        query = sa.select(sa.func.max(jobs.c.number)).where(jobs.c.state.in_(("queued", "running")))
+        """A number after those of all jobs: clients sort also what has ended by it."""
+        query = sa.select(sa.func.max(jobs.c.number)).where(jobs.c.number < _HIGHEST_NUMBER)
         with self._reading() as connection:
             highest = connection.execute(query).scalar()
         return 0 if highest is None else max(int(highest) + 1, 0)

@@ -127,6 +127,13 @@ def whole_number(request: web.Request, name: str, default: int | None = None) ->
     return number
 
 
+def string_list(value: Any, field: str) -> list[str]:
+    """A field of a body that lists ids; raises `Refusal`."""
+    if not isinstance(value, list):
+        raise refusal_of(GraphEngineError("bad_field", field=field, cause="not a list"))
+    return [str(item) for item in value]
+
+
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error in one shape; what nobody foresaw is logged and tells nothing."""
@@ -145,6 +152,9 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
             raise
         shape = Refusal(error.status, f"http_{error.status}", error.reason, error.text or "")
         return json_answer(shape.body, error.status)
+    except web.RequestPayloadError as error:
+        logger.info("%s %s: %s", request.method, request.path, error)
+        return json_answer(refusal_of(GraphEngineError("body_garbled")).body, 400)
     except (ConnectionResetError, BrokenPipeError):
         raise
     except Exception as error:

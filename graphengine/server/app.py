@@ -18,6 +18,7 @@ from graphengine.errors import GraphEngineError
 from graphengine.jobs import Jobs
 from graphengine.server import (
     editor,
+    job_list,
     logs,
     metrics,
     models,
@@ -50,6 +51,7 @@ STOP_TIMEOUT_S = 10.0
 LOCK = web.AppKey("lock", FileLock)
 TWICE = (
     queue.routes,
+    job_list.routes,
     nodes.routes,
     view.routes,
     models.routes,
@@ -94,6 +96,7 @@ def make_app(settings: ServerSettings, *, supervised: bool = False) -> web.Appli
         app.add_routes(routes)
     app.cleanup_ctx.append(logs.keeping_logs)
     packs.attach(app)
+    editor.attach(app)
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_close_sockets)
     return app
@@ -124,7 +127,7 @@ def make_parts(settings: ServerSettings, *, supervised: bool = False) -> Parts:
         logger.error("job %s ended the server; it is not run again", job.id)
     jobs = Jobs(store, on_restart=settings.on_restart)
     filmstrips = Filmstrips(folder / "filmstrips")
-    hub = Hub(jobs, filmstrips)
+    hub = Hub(jobs, filmstrips, plain_previews="preview_method" in settings.model_fields_set)
     jobs.on_change = hub.queue_changed
     checked = CheckedGraphs()
     running = RunningNodes(folder)

@@ -1,9 +1,14 @@
-"""The editor's files: the page itself is asked for each time, what it loads is kept for good."""
+"""The editor's files: the page itself is asked for each time, what it loads is kept for good.
+
+Another front end in the editor's place (``--front-end-root``) may have files of any name, and what
+its page may do is its own affair.
+"""
 
 from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -11,11 +16,12 @@ from graphengine import __version__
 from graphengine.errors import LANGUAGES, GraphEngineError
 from graphengine.folders import inside
 from graphengine.server.answers import Refusal
-from graphengine.server.parts import parts_of
+from graphengine.server.parts import PARTS, parts_of
 from graphengine.server.security import PAGES
 from graphengine.server.settings import ServerSettings
 
 INDEX = "index.html"
+_OTHER_PAGE = {"Content-Security-Policy": "object-src 'none'; frame-ancestors 'self'"}
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>graphengine</title>
 <style>body{{font:16px/1.6 sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}}</style>
@@ -26,8 +32,9 @@ _MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>graphe
 
 async def get_page(request: web.Request) -> web.StreamResponse:
     """The editor where it is built, else a page that says how to build it."""
-    index = bundle(parts_of(request).settings) / INDEX
-    headers = {"Cache-Control": "no-cache"}
+    settings = parts_of(request).settings
+    index = bundle(settings) / INDEX
+    headers = {"Cache-Control": "no-cache", **(_OTHER_PAGE if settings.web_directory else {})}
     if index.is_file():
         return web.FileResponse(index, headers=headers)
     return web.Response(text=missing_page(), content_type="text/html", headers=headers)
@@ -36,6 +43,11 @@ async def get_page(request: web.Request) -> web.StreamResponse:
 async def get_asset(request: web.Request) -> web.StreamResponse:
     """A file of the editor whose name changes with its content."""
     return _file(request, f"assets/{request.match_info['name']}", _FOR_GOOD)
+
+
+async def get_other_file(request: web.Request) -> web.StreamResponse:
+    """A file of another front end, whose names need not change with the content."""
+    return _file(request, request.path.lstrip("/"), "no-cache")
 
 
 async def get_icon(request: web.Request) -> web.StreamResponse:
@@ -48,6 +60,19 @@ routes = [
     web.get("/assets/{name:.+}", get_asset),
     web.get("/favicon.svg", get_icon),
 ]
+
+
+def attach(app: web.Application) -> None:
+    """Answer with all files of another front end; last of all, as its names may be any."""
+    if app[PARTS].settings.web_directory is not None:
+        app.router.add_get("/{name:.+}", get_other_file)
+
+
+def other_extensions(settings: ServerSettings) -> list[str]:
+    """The addresses of the scripts that another front end brings."""
+    root = settings.web_directory
+    found = () if root is None else sorted(root.glob("extensions/**/*.js"))
+    return [f"/{quote(path.relative_to(root or path).as_posix())}" for path in found]
 
 
 def bundle(settings: ServerSettings) -> Path:

@@ -102,7 +102,10 @@ class NodeState(NamedTuple):
 
 @dataclass(frozen=True)
 class Preview:
-    """A picture of what a node is making; only the latest counts, unless it is sent ``whole``."""
+    """A picture of what a node is making; only the latest counts, unless it is sent ``whole``.
+
+    ``by_method``: one of those that the setting ``preview_method`` is about.
+    """
 
     prompt_id: str
     node_id: str
@@ -111,6 +114,7 @@ class Preview:
     image: Any
     real_id: str
     whole: bool = False
+    by_method: bool = False
 
     @cached_property
     def plain_frame(self) -> bytes:
@@ -170,9 +174,12 @@ class LiveJob:
         running = [state._replace(stepped=False) for state in self._states.values()]
         if self.current is None:
             return [*running]
-        shown = self._preview
-        seen = [shown] if shown is not None and shown.node_id == self.current else []
-        return [*running, self._executing(self.current), *seen]
+        return [*running, self._executing(self.current), *self.shown()]
+
+    def shown(self) -> list[Message]:
+        """What was last seen of the node that runs."""
+        last = self._preview
+        return [last] if last is not None and last.node_id == self.current else []
 
     # --- one event ---
 
@@ -189,7 +196,9 @@ class LiveJob:
             parent = self._parents.get(event.node_id)
             real = top_node(event.node_id, self._parents)
             job, node, image = self.job.id, event.node_id, event.image
-            self._preview = Preview(job, node, display, parent, image, real, event.whole)
+            self._preview = Preview(
+                job, node, display, parent, image, real, event.whole, event.by_method
+            )
             return [self._preview]
         if isinstance(event, NodeFinished):
             return self._finished(event)
@@ -206,7 +215,7 @@ class LiveJob:
         self._note_place(event)
         shown = None if event.artifacts is None else event.artifacts.as_ui()
         told: list[Message] = []
-        if shown is not None or event.cached:
+        if shown is not None or (event.cached and event.node_id in self.job.targets):
             display = self._display(event.node_id)
             told.append(
                 self._said("executed", node=event.node_id, display_node=display, output=shown)

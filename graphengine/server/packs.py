@@ -23,7 +23,7 @@ from graphengine.engine import Engine
 from graphengine.folders import inside
 from graphengine.plugins.plugin import LoadFailure
 from graphengine.registry import Registry
-from graphengine.server.answers import Refusal
+from graphengine.server.editor import get_other_file
 from graphengine.server.live import Frame, Said
 from graphengine.server.parts import PARTS, Parts
 
@@ -210,7 +210,7 @@ async def _script(request: web.Request) -> web.StreamResponse:
             path = inside(pack.web, request.match_info["path"])
             if path is not None and path.is_file():
                 return web.FileResponse(path)
-    raise Refusal(404, "no_such_file", f"There is no {request.path}")
+    return await get_other_file(request)
 
 
 def _folder(pack: Pack) -> Path:

@@ -17,6 +17,7 @@ from graphengine.server.answers import (
     json_answer,
     read_object,
     refusal_of,
+    string_list,
     whole_number,
 )
 from graphengine.server.history import history_entry, queue_item
@@ -101,7 +102,7 @@ async def post_queue(request: web.Request) -> web.Response:
     if body.get("clear"):
         jobs.clear()
     if "delete" in body:
-        jobs.cancel(_ids(body["delete"]))
+        jobs.cancel(string_list(body["delete"], "delete"))
     return web.Response()
 
 
@@ -157,7 +158,7 @@ async def post_history(request: web.Request) -> web.Response:
         store.forget_all()
         parts.filmstrips.forget_all()
     if "delete" in body:
-        ids = _ids(body["delete"])
+        ids = string_list(body["delete"], "delete")
         store.forget(ids)
         parts.filmstrips.forget(ids)
     return web.Response()
@@ -167,7 +168,7 @@ async def _checked(body: Mapping[str, Any], parts: Parts, *, large: bool) -> Acc
     """Checked beside the loop, so that others are answered meanwhile, where it may take long."""
     only = body.get("partial_execution_targets")
     if only is not None:
-        only = _ids(only)
+        only = string_list(only, "partial_execution_targets")
     if large or parts.engine.host is not None:
         return await asyncio.to_thread(accept, body["prompt"], parts.engine, only=only)
     return accept(body["prompt"], parts.engine, only=only)
@@ -216,9 +217,3 @@ def _name(value: Any, field: str) -> str:
         cause = f"a text of at most {LONGEST_NAME} characters without NUL is expected"
         raise refusal_of(GraphEngineError("bad_field", field=field, cause=cause))
     return name
-
-
-def _ids(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise refusal_of(GraphEngineError("bad_field", field="ids", cause="not a list"))
-    return [str(item) for item in value]

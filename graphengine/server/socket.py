@@ -45,10 +45,21 @@ _PING = b"\x89\x00"
 
 
 class Outbox:
-    """What one client has still to be sent."""
+    """What one client has still to be sent.
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
+    Clients that take no metadata cannot tell a preview from a result, and many take it for one:
+    they get previews of sampling only with ``plain_previews``.
+    """
+
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        *,
+        plain_previews: bool = True,
+    ) -> None:
         self.takes_metadata = False
+        self._plain_previews = plain_previews
         self._socket = socket
         self._transport = transport
         self._line: deque[str | bytes | Preview] = deque()
@@ -61,6 +72,10 @@ class Outbox:
         self._wake = asyncio.Event()
         self.overflown = False
 
+    def takes(self, preview: Preview | NodePreview) -> bool:
+        """Whether the client is sent a preview of this kind."""
+        return self.takes_metadata or self._plain_previews or not preview.by_method
+
     def put(self, message: Message) -> None:
         """Queue a message; what an older one of its kind said is forgotten where it may be."""
         if isinstance(message, NodeState):
@@ -71,7 +86,8 @@ class Outbox:
             self._line.append(message)
             self._waiting_bytes += _PREVIEW_BYTES
         elif isinstance(message, Preview):
-            self._previews[message.node_id] = message
+            if self.takes(message):
+                self._previews[message.node_id] = message
         else:
             if isinstance(message, Executing):
                 self._line_up_previews()
@@ -198,7 +214,8 @@ class Outbox:
 class Hub:
     """Who listens, and what runs. `tell` may be called from any thread."""
 
-    def __init__(self, jobs: Jobs, filmstrips: Filmstrips) -> None:
+    def __init__(self, jobs: Jobs, filmstrips: Filmstrips, *, plain_previews: bool = True) -> None:
+        self._plain_previews = plain_previews
         self._jobs = jobs
         self._filmstrips = filmstrips
         self._last_preview = 0.0
@@ -247,14 +264,14 @@ class Hub:
         client_id = request.query.get("clientId") or uuid.uuid4().hex
         socket = web.WebSocketResponse(max_msg_size=LARGEST_MESSAGE_BYTES, protocols=(SUBPROTOCOL,))
         await socket.prepare(request)
-        outbox = Outbox(socket, request.transport)
+        outbox = Outbox(socket, request.transport, plain_previews=self._plain_previews)
         self._replace(client_id, outbox)
         self._welcome(client_id, outbox)
         sender = asyncio.create_task(outbox.send_all())
         sender.add_done_callback(_forget_error)
         pinging = asyncio.create_task(outbox.ping_now_and_then())
         try:
-            await self._read(socket, outbox, request.app[MAX_UPLOAD_BYTES])
+            await self._read(socket, client_id, outbox, request.app[MAX_UPLOAD_BYTES])
         finally:
             sender.cancel()
             pinging.cancel()
@@ -291,7 +308,7 @@ class Hub:
     def _shows(self, job: Job, preview: NodePreview) -> bool:
         """Make a preview's picture if somebody listens and the last one is not too fresh."""
         now = time.monotonic()
-        if not self._readers(job):
+        if not any(outbox.takes(preview) for outbox in self._readers(job)):
             return False
         if preview.whole:
             return preview.image is not None
@@ -381,6 +398,13 @@ class Hub:
                 for message in live.states():
                     outbox.put(message)
 
+    def _show_again(self, client_id: str, outbox: Outbox) -> None:
+        """What was last seen of a client's jobs, now that it is known which previews it takes."""
+        for live in self._live.values():
+            if live.job.client_id == client_id:
+                for message in live.shown():
+                    outbox.put(message)
+
     def _hear_all(self, outbox: Outbox, wanted: bool) -> None:
         """From now on a client hears of everybody's jobs, first of those that run."""
         if not wanted:
@@ -397,7 +421,11 @@ class Hub:
         return Said("status", {**info, **more})
 
     async def _read(
-        self, socket: web.WebSocketResponse, outbox: Outbox, max_upload_bytes: int
+        self,
+        socket: web.WebSocketResponse,
+        client_id: str,
+        outbox: Outbox,
+        max_upload_bytes: int,
     ) -> None:
         """Only a first frame with feature flags means something; the rest is read and dropped."""
         first = True
@@ -407,6 +435,7 @@ class Hub:
                 flags = _feature_flags(message.data)
                 if flags is not None:
                     outbox.takes_metadata = bool(flags.get("supports_preview_metadata"))
+                    self._show_again(client_id, outbox)
                     self._hear_all(outbox, bool(flags.get("all_jobs")))
                     outbox.put(Said("feature_flags", server_features(max_upload_bytes)))
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from graphengine import __version__
 from graphengine.server import packs
 from graphengine.server.answers import Refusal, json_answer
+from graphengine.server.editor import other_extensions
 from graphengine.server.parts import parts_of
 from graphengine.server.socket import server_features
 from graphengine.server.view import KINDS
@@ -57,9 +58,10 @@ async def get_system_stats(request: web.Request) -> web.Response:
 
 @routes.get("/extensions")
 async def get_extensions(request: web.Request) -> web.Response:
-    """Scripts for the editor that plugins bring."""
+    """Scripts for the editor that plugins bring, or another front end."""
     engine = parts_of(request).engine
-    found = [each for plugin in engine.registry.plugins for each in plugin.script_addresses]
+    found = other_extensions(parts_of(request).settings)
+    found += [each for plugin in engine.registry.plugins for each in plugin.script_addresses]
     return json_answer(found if engine.host is None else [*found, *packs.scripts(engine.host)])
 
 
@@ -71,6 +73,13 @@ async def get_templates(request: web.Request) -> web.Response:
     named = {plugin.name: [path.stem for _, path in plugin.templates] for plugin in plugins}
     found = {name: workflows for name, workflows in named.items() if workflows}
     return json_answer(found if engine.host is None else {**found, **packs.examples(engine.host)})
+
+
+@routes.get("/global_subgraphs")
+async def get_global_subgraphs(request: web.Request) -> web.Response:
+    """Subgraphs that a server brings for its editor: there are none."""
+    del request
+    return json_answer({})
 
 
 @routes.get("/workflow_templates/{plugin}/{name}.json")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.server.client import Client
 from tests.server.conftest import Serve
 
@@ -17,8 +19,11 @@ def built(folder: Path) -> Path:
 
 
 def test_the_page_is_asked_for_anew_and_its_files_are_kept_for_good(
-    serve: Serve, tmp_path: Path
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = built(tmp_path / "package" / "webui")
+    monkeypatch.setattr("graphengine.server.editor.resources.files", lambda _: folder.parent)
+
     async def scenario(client: Client) -> None:
         for path in ("/", "/panel"):
             page = await client.response("GET", path)
@@ -33,8 +38,34 @@ def test_the_page_is_asked_for_anew_and_its_files_are_kept_for_good(
         assert script.content_type in ("text/javascript", "application/javascript")
         for name in ("/assets/none.js", "/assets/..%2F..%2Fsecret.txt", "/assets/%2e%2e/secret"):
             assert (await client.response("GET", name)).status == 404
+        assert (await client.response("GET", "/index.html")).status == 404
 
-    serve(scenario, web_directory=built(tmp_path / "web"))
+    serve(scenario)
+
+
+def test_another_front_end_is_served_whole_and_its_page_runs_what_it_likes(
+    serve: Serve, tmp_path: Path
+) -> None:
+    folder = built(tmp_path / "web")
+    (folder / "extensions" / "core").mkdir(parents=True)
+    (folder / "extensions" / "core" / "note.js").write_text("export {};")
+    (folder / "style.css").write_text("body {}")
+
+    async def scenario(client: Client) -> None:
+        page = await client.response("GET", "/")
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src" not in policy
+        assert "frame-ancestors 'self'" in policy
+        assert await client.get("/extensions") == ["/extensions/core/note.js"]
+        for name in ("/extensions/core/note.js", "/style.css", "/assets/index-AbC123.js"):
+            file = await client.response("GET", name)
+            assert (file.status, file.headers["X-Content-Type-Options"]) == (200, "nosniff")
+        assert (await client.response("GET", "/style.css")).content_type == "text/css"
+        for name in ("/none.js", "/..%2Fsecret.txt", "/%2e%2e/secret.txt", "/extensions/x/y.js"):
+            assert (await client.response("GET", name)).status == 404
+        assert await client.get("/queue") == {"queue_running": [], "queue_pending": []}
+
+    serve(scenario, web_directory=folder)
 
 
 def test_a_token_in_the_address_opens_the_page_that_was_asked_for(

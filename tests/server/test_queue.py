@@ -486,6 +486,23 @@ def test_a_restart_loses_nothing(serve: Serve) -> None:
     serve(after)
 
 
+def test_numbers_go_on_after_a_restart_so_that_the_history_can_be_sorted_by_them(
+    serve: Serve,
+) -> None:
+    async def scenario(client: Client) -> None:
+        await client.run(SHOW)
+        await client.run(linked())
+        await client.run(SHOW, number=1e300)
+
+    serve(scenario)
+    serve(scenario)
+
+    async def numbers(client: Client) -> list[float]:
+        return [entry["prompt"][0] for entry in (await client.get("/history")).values()]
+
+    assert serve(numbers) == [0, 1, 1e300, 2, 3, 1e300]
+
+
 def test_free_lets_results_go(serve: Serve) -> None:
     async def scenario(client: Client) -> None:
         await client.run(SHOW)

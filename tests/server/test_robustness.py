@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gzip
 import json
 import sqlite3
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,24 @@ def test_a_body_of_too_many_values_is_refused_before_it_is_read(
         answer = await client.post("/prompt", {"prompt": SHOW, "x": [0] * 12}, status=413)
 
         assert answer["error"]["type"] == "too_many_values"
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_body_may_come_compressed_and_one_that_only_says_so_is_refused(
+    serve: Serve, coding: str
+) -> None:
+    async def scenario(client: Client) -> None:
+        content = json.dumps({"prompt": SHOW}).encode()
+        packed = gzip.compress(content) if coding == "gzip" else zlib.compress(content)
+        headers = {"Content-Encoding": coding}
+        answer = await client.response("POST", "/prompt", data=packed, headers=headers)
+        assert answer.status == 200
+
+        answer = await client.response("POST", "/prompt", data=b"plain" * 9, headers=headers)
+        assert answer.status == 400
+        assert (await answer.json())["error"]["type"] == "body_garbled"
 
     serve(scenario)
 

@@ -85,6 +85,22 @@ def test_a_run_is_told_in_order(serve: Serve) -> None:
     serve(scenario)
 
 
+def test_a_cached_node_in_the_middle_is_not_told_as_executed(serve: Serve) -> None:
+    """Clients take the first ``executed`` for the picture."""
+
+    async def scenario(client: Client) -> None:
+        await client.run(linked())
+        more = {**linked(), "4": {"class_type": "Add", "inputs": {"a": ["2", 0], "b": 5}}}
+        more["3"] = {"class_type": "Show", "inputs": {"value": ["4", 0]}}
+        socket = await client.socket()
+        frames = await until_done(socket, await client.queue(more))
+
+        assert set(data_of(frames, "execution_cached")[0]["nodes"]) == {"1", "2"}
+        assert [data["node"] for data in data_of(frames, "executed")] == ["3"]
+
+    serve(scenario)
+
+
 def test_what_is_cached_is_told_and_shown_again(serve: Serve) -> None:
     async def scenario(client: Client) -> None:
         await client.run(linked())
@@ -92,7 +108,8 @@ def test_what_is_cached_is_told_and_shown_again(serve: Serve) -> None:
         frames = await until_done(socket, await client.queue(linked()))
 
         assert data_of(frames, "execution_cached")[0]["nodes"] == ["3", "1", "2"]
-        assert data_of(frames, "executed")[0]["output"] == {"text": ["3"]}
+        told = data_of(frames, "executed")
+        assert [(data["node"], data["output"]) for data in told] == [("3", {"text": ["3"]})]
         assert [data["node"] for data in data_of(frames, "executing")] == [None]
 
     serve(scenario)
@@ -139,6 +156,42 @@ def test_previews_come_with_metadata_to_those_who_know_it(serve: Serve) -> None:
             assert (metadata["node_id"], metadata["prompt_id"]) == ("1", prompt_id)
             assert metadata["image_type"] == "image/jpeg"
             assert pictures[0][8 + length :].startswith(b"\xff\xd8")
+
+    serve(scenario, preview_method="auto")
+
+
+def test_previews_go_only_to_those_who_know_them_unless_a_method_is_named(serve: Serve) -> None:
+    """Older clients take every picture on the socket for a result."""
+
+    async def scenario(client: Client) -> None:
+        knows, other = await client.socket("knows"), await client.socket("other")
+        flags = {"supports_preview_metadata": True}
+        await knows.send_json({"type": "feature_flags", "data": flags})
+        seen = {}
+        for count, (name, socket) in enumerate((("knows", knows), ("other", other)), start=3):
+            prompt = steps(count, picture=True, seconds=0.05)
+            frames = await until_done(socket, await client.queue(prompt, client_id=name))
+            seen[name] = any(isinstance(frame, bytes) for frame in frames)
+        assert seen == {"knows": True, "other": False}
+
+    serve(scenario)
+
+
+def test_who_comes_back_and_knows_previews_sees_the_last_one_at_once(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        flags = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
+        socket = await client.socket("me")
+        await socket.send_json(flags)
+        prompt = steps(2, picture=True, seconds=3)
+        await client.queue(prompt, client_id="me")
+        while (await socket.receive(timeout=10)).type is not WSMsgType.BINARY:
+            pass
+        await socket.close()
+        again = await client.socket("me")
+        await again.send_json(flags)
+        while (await again.receive(timeout=10)).type is not WSMsgType.BINARY:
+            pass
+        await client.post("/interrupt", {})
 
     serve(scenario)
 
@@ -252,7 +305,7 @@ def test_the_pictures_of_steps_are_kept_with_the_job_until_it_is_forgotten(serve
         assert list(kept.iterdir()) == []
         await client.get(f"/api/v1/jobs/{prompt_id}/filmstrip", 404)
 
-    serve(scenario)
+    serve(scenario, preview_method="auto")
 
 
 def test_a_client_that_comes_back_gets_the_state_at_once(serve: Serve) -> None:
@@ -373,4 +426,4 @@ def test_no_preview_comes_after_the_next_node_has_begun(serve: Serve) -> None:
         assert previews
         assert max(previews) < next_begins
 
-    serve(scenario)
+    serve(scenario, preview_method="auto")
