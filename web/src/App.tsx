@@ -98,6 +98,10 @@ function RunButtons() {
   );
 }
 
+function isDialogOpen(): boolean {
+  return document.querySelector("[role=dialog][data-state=open]") !== null;
+}
+
 /** Keys call commands wherever the focus is; Tab searches while the canvas itself has the focus. */
 function useKeys(): void {
   // Before the page is shown: a key pressed the moment it appears counts.
@@ -114,8 +118,7 @@ function useKeys(): void {
         return;
       }
       if (event.key === "Tab") byPointer = false;
-      if (document.querySelector("[role=dialog][data-state=open]")) return;
-      callByKey(event, allCommands);
+      callByKey(event, allCommands, isDialogOpen);
     };
     window.addEventListener("pointerdown", onPointer, true);
     window.addEventListener("keydown", onKey);

@@ -11,6 +11,7 @@ import {
   ReactFlow,
   ReactFlowProvider,
   SelectionMode,
+  useConnection,
   useReactFlow,
   useStore,
   type Viewport,
@@ -27,6 +28,7 @@ import {
   useState,
 } from "react";
 import { useTranslation } from "react-i18next";
+import { shallow } from "zustand/shallow";
 import { allCommands } from "../commands/all";
 import { callByKey, isTyping } from "../commands/keys";
 import { GRAPH_INPUT, GRAPH_OUTPUT, type Point } from "../model/document";
@@ -41,14 +43,14 @@ import {
   activeGraph,
   activeGraphId,
   activeTab,
-  useActiveTab,
   useWorkspace,
+  type Workspace,
 } from "../state/workspace";
 import type { FlowEdge, FlowNode } from "./flow";
 import { LightLayer } from "./LightLayer";
 import { endsOf, link, tryLink } from "./linking";
 import { Minimap } from "./Minimap";
-import { boundsOf, dragged, inside, makeScene, type Scene } from "./scene";
+import { boundsOf, dragged, inside, makeScene, type Scene, type SceneParts } from "./scene";
 import { camera, GRID, isRefusal, show, useView } from "./view";
 import { Wire } from "./Wire";
 
@@ -93,8 +95,9 @@ function Flow() {
   const snap = useView((view) => view.snap);
   const locked = useView((view) => view.locked);
   const minimap = useView((view) => view.minimap);
+  const linking = useConnection((connection) => connection.inProgress);
   const wrapper = useRef<HTMLElement>(null);
-  useCamera(wrapper, scene);
+  useCamera(wrapper);
   useViewOfTab();
 
   const onNodesChange = useNodeChanges(setPlaces, latest);
@@ -123,6 +126,7 @@ function Flow() {
       tabIndex={0}
       aria-label={t("canvas.canvas")}
       data-light={light || undefined}
+      data-linking={linking || undefined}
       onPointerDown={(event) => {
         if (event.target instanceof Element && event.target.closest(".react-flow__pane")) {
           wrapper.current?.focus({ preventScroll: true });
@@ -174,31 +178,41 @@ function Flow() {
           "node.a11yDescription.keyboardDisabled": t("canvas.a11y.node"),
         }}
       >
-        <Background gap={GRID * 2} size={1.2} color="var(--canvas-dot)" />
+        {!light && <Background gap={GRID * 2} size={1.2} color="var(--canvas-dot)" />}
       </ReactFlow>
       {light && <LightLayer scene={scene} nodes={nodes} setPlaces={setPlaces} />}
-      {minimap && scene.nodes.length > 0 && <Minimap scene={scene} nodes={nodes} />}
+      {minimap && scene.nodes.length > 0 && <Minimap nodes={nodes} />}
     </section>
   );
 }
 
 // --- what is shown -----------------------------------------------------------------------------
 
+/** The scene; what is typed into nodes is none of it, so nothing is rendered anew for that. */
 function useScene(): Scene {
-  const tab = useActiveTab();
-  const graph = useWorkspace(activeGraph);
-  const graphId = useWorkspace(activeGraphId);
   const types = useTypes();
   const showing = useShowing();
-  const before = useRef<Scene | null>(null);
+  const made = useRef<{ readonly parts: SceneParts; readonly scene: Scene }>(undefined);
+  return useWorkspace((state) => {
+    const parts = { ...partsIn(state), types, showing };
+    if (made.current === undefined || !shallow(made.current.parts, parts)) {
+      made.current = { parts, scene: makeScene(parts, made.current?.scene ?? null) };
+    }
+    return made.current.scene;
+  });
+}
+
+function partsIn(state: Workspace) {
+  const tab = activeTab(state);
   const { workflow, selection, selectedLinks, path } = tab ?? EMPTY;
-  const scene = useMemo(() => {
-    const prefix = path.map((step) => `${step}:`).join("");
-    const parts = { graph, graphId, workflow, types, selection, selectedLinks, showing, prefix };
-    return makeScene(parts, before.current);
-  }, [graph, graphId, workflow, types, selection, selectedLinks, showing, path]);
-  before.current = scene;
-  return scene;
+  return {
+    graph: activeGraph(state),
+    graphId: activeGraphId(state),
+    workflow,
+    selection,
+    selectedLinks,
+    prefix: path.map((step) => `${step}:`).join(""),
+  };
 }
 
 const EMPTY = {
@@ -233,10 +247,8 @@ function useLight(scene: Scene): boolean {
 
 // --- the viewport ------------------------------------------------------------------------------
 
-function useCamera(wrapper: React.RefObject<HTMLElement | null>, scene: Scene): void {
+function useCamera(wrapper: React.RefObject<HTMLElement | null>): void {
   const flow = useReactFlow();
-  const latest = useRef(scene);
-  latest.current = scene;
   useEffect(() => {
     const middle = () => {
       const box = wrapper.current?.getBoundingClientRect();

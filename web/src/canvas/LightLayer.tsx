@@ -2,10 +2,10 @@
 
 import { useStoreApi } from "@xyflow/react";
 import { useEffect, useRef } from "react";
-import { useTypes } from "../nodes/shapes";
+import { shapeOf, useTypes } from "../nodes/shapes";
 import { nodeTitle, useLanguage } from "../nodes/texts";
 import { useRun } from "../state/server";
-import { activeTab, pathOf, useWorkspace } from "../state/workspace";
+import { activeTab, pathOf, useDocument, useGraph, useWorkspace } from "../state/workspace";
 import { commitPlaces } from "./Canvas";
 import type { FlowNode } from "./flow";
 import { nodeAt, type Painted, paint, readPalette } from "./painting";
@@ -26,16 +26,17 @@ export function LightLayer({ scene, nodes, setPlaces }: Props) {
   const run = useRun();
   const painted = useRef<Painted | null>(null);
   const request = useRef(() => {});
-  const workflow = useWorkspace((state) => activeTab(state)?.workflow);
+  const workflow = useDocument();
+  const graph = useGraph();
 
   painted.current = {
-    scene,
+    graph,
     nodes,
+    edges: scene.edges,
     titles: (id) => {
-      const node = scene.graph.nodes.get(id);
-      return node === undefined || types === undefined
-        ? ""
-        : nodeTitle(node, scene.shapes.get(id), workflow, language);
+      const node = graph.nodes.get(id);
+      if (node === undefined) return "";
+      return nodeTitle(node, shapeOf(node, graph, workflow, types), workflow, language);
     },
     status: (id) => run?.nodes.get(pathOf(id))?.status,
   };

@@ -1,22 +1,21 @@
 /** The whole graph small, with the part in view; pointing at it goes there. */
 
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
-import { type PointerEvent, useEffect, useRef } from "react";
+import { memo, type PointerEvent, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { FlowNode } from "./flow";
 import { readPalette } from "./painting";
-import { boundsOf, type Scene } from "./scene";
+import { boundsOf } from "./scene";
 
 const WIDTH = 180;
 const HEIGHT = 120;
 const MARGIN = 8;
 
 interface Props {
-  readonly scene: Scene;
   readonly nodes: readonly FlowNode[];
 }
 
-export function Minimap({ scene, nodes }: Props) {
+export const Minimap = memo(function Minimap({ nodes }: Props) {
   const { t } = useTranslation();
   const canvas = useRef<HTMLCanvasElement>(null);
   const store = useStoreApi();
@@ -37,12 +36,15 @@ export function Minimap({ scene, nodes }: Props) {
     if (!context) return;
     const palette = readPalette();
     context.clearRect(0, 0, WIDTH, HEIGHT);
+    let filled = "";
     for (const node of nodes) {
-      const shape = scene.shapes.get(node.id);
-      const type = shape?.outputs[0]?.type;
+      const type = node.data.yields;
       const look = type === undefined ? palette.outline : palette.wire(type);
+      const fill = node.selected ? palette.accent : look;
       context.globalAlpha = node.type === "group-frame" ? 0.25 : 0.8;
-      context.fillStyle = node.selected ? palette.accent : look;
+      // The browser works out all styles whenever a colour is set.
+      if (fill !== filled) context.fillStyle = fill;
+      filled = fill;
       context.fillRect(
         node.position.x * scale + left,
         node.position.y * scale + top,
@@ -50,7 +52,7 @@ export function Minimap({ scene, nodes }: Props) {
         Math.max(2, (node.height ?? 0) * scale),
       );
     }
-  }, [nodes, scene, scale, left, top, theme]);
+  }, [nodes, scale, left, top, theme]);
 
   const go = (event: PointerEvent<HTMLElement>) => {
     if (event.buttons === 0) return;
@@ -65,7 +67,7 @@ export function Minimap({ scene, nodes }: Props) {
       <Seen scale={scale} left={left} top={top} />
     </div>
   );
-}
+});
 
 function Seen({
   scale,
@@ -83,8 +85,7 @@ function Seen({
     <div
       className="minimap-seen"
       style={{
-        left: (-x / zoom) * scale + left,
-        top: (-y / zoom) * scale + top,
+        translate: `${(-x / zoom) * scale + left}px ${(-y / zoom) * scale + top}px`,
         width: (width / zoom) * scale,
         height: (height / zoom) * scale,
       }}

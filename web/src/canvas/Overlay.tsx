@@ -7,14 +7,17 @@ import { allCommands } from "../commands/all";
 import { shortcutsOf, shortcutText } from "../commands/keys";
 import { graphOf, TOP } from "../model/document";
 import { Icon } from "../panels/Icon";
-import { useActiveTab, useWorkspace } from "../state/workspace";
+import { activeTab, useWorkspace } from "../state/workspace";
 import { useView } from "./view";
 
 export function Breadcrumb() {
   const { t } = useTranslation();
-  const tab = useActiveTab();
+  const tab = useWorkspace((state) => {
+    const active = activeTab(state);
+    return active === undefined || active.path.length === 0 ? undefined : active;
+  });
   const leaveTo = useWorkspace((state) => state.leaveTo);
-  if (tab === undefined || tab.path.length === 0) return null;
+  if (tab === undefined) return null;
   let graph = TOP;
   const names = tab.path.map((instance) => {
     const node = graphOf(tab.workflow, graph).nodes.get(instance);
@@ -107,11 +110,10 @@ export function Notice() {
 /** What an empty canvas says. */
 export function EmptyHint() {
   const { t } = useTranslation();
-  const tab = useActiveTab();
   const empty = useWorkspace((state) => {
-    const one = state.tabs.find((each) => each.id === state.active);
-    return one === undefined || (one.path.length === 0 && one.workflow.top.nodes.size === 0);
+    const tab = activeTab(state);
+    return tab !== undefined && tab.path.length === 0 && tab.workflow.top.nodes.size === 0;
   });
-  if (!empty || tab === undefined) return null;
+  if (!empty) return null;
   return <p className="empty-hint">{t("canvas.empty")}</p>;
 }

@@ -13,14 +13,16 @@ import {
   type Subgraph,
 } from "../model/document";
 import { NEW_SLOT } from "../model/edits";
+import { isEqual } from "../model/equal";
 import { HEADER, isPinned, type Measures, PADDING, SOCKET_ROW } from "../model/measures";
 import type { NodeKind, NodeShape } from "../model/shape";
 import { boundaryY } from "../nodes/OtherViews";
 
-export type FlowNode = Node<Record<string, never>>;
+/** `yields`: the type of a node's first output, which gives it its colour when it is drawn small. */
+export type FlowNode = Node<{ readonly yields: string | undefined }>;
 export type FlowEdge = Edge<{ type: string }>;
 
-const NO_DATA: Record<string, never> = {};
+const NO_DATA: FlowNode["data"] = { yields: undefined };
 const SOCKET = 12;
 /** Below the nodes also while it is selected: React Flow then adds a thousand. */
 const FRAME_Z = -1001;
@@ -51,7 +53,7 @@ export function flowNode(
     id: node.id,
     type: viewOf(shape.kind),
     position: xy(node.position),
-    data: NO_DATA,
+    data: { yields: shape.outputs[0]?.type },
     width,
     height,
     measured: { width, height },
@@ -64,18 +66,6 @@ export function flowNode(
   const flow = earlier !== undefined && isEqual(earlier, made) ? earlier : made;
   madeNodes.set(node, { measures, selected, flow });
   return flow;
-}
-
-/** Whether two values of plain data are the same. */
-function isEqual(one: unknown, other: unknown): boolean {
-  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {
-    return one === other;
-  }
-  const names = Object.keys(one);
-  return (
-    names.length === Object.keys(other).length &&
-    names.every((name) => isEqual(Reflect.get(one, name), Reflect.get(other, name)))
-  );
 }
 
 function viewOf(kind: NodeKind): string {
@@ -185,7 +175,7 @@ function savedPlace(graph: Graph, name: string): Point | null {
   return typeof x === "number" && typeof y === "number" ? [x, y] : null;
 }
 
-const madeEdges = new WeakMap<Link, { readonly key: string; readonly flow: FlowEdge }>();
+const madeEdges = new WeakMap<Link, FlowEdge>();
 
 export function flowEdge(
   link: Link,
@@ -200,9 +190,8 @@ export function flowEdge(
       : target?.inputs[link.toSlot]?.name;
   if (name === undefined) return null;
   if (link.from !== GRAPH_INPUT && !graph.nodes.has(link.from)) return null;
-  const key = `${name} ${selected}`;
   const before = madeEdges.get(link);
-  if (before?.key === key) return before.flow;
+  if (before?.targetHandle === name && before.selected === selected) return before;
   const flow: FlowEdge = {
     id: link.id,
     type: "wire",
@@ -216,7 +205,7 @@ export function flowEdge(
     domAttributes: { "aria-hidden": true },
     data: { type: link.type },
   };
-  madeEdges.set(link, { key, flow });
+  madeEdges.set(link, flow);
   return flow;
 }
 

@@ -1,8 +1,8 @@
 /** Light drawing of a scene on a canvas element: for zoomed-out views and the minimap. */
 
+import type { Graph } from "../model/document";
 import { socketLook } from "../model/sockets";
-import type { FlowNode } from "./flow";
-import type { Scene } from "./scene";
+import type { FlowEdge, FlowNode } from "./flow";
 
 export interface Camera2d {
   readonly x: number;
@@ -53,8 +53,9 @@ export function readPalette(): Palette {
 }
 
 export interface Painted {
-  readonly scene: Scene;
+  readonly graph: Graph;
   readonly nodes: readonly FlowNode[];
+  readonly edges: readonly FlowEdge[];
   readonly titles: (id: string) => string;
   readonly status: (id: string) => string | undefined;
 }
@@ -62,7 +63,7 @@ export interface Painted {
 /** Draw all that is in view. */
 export function paint(
   context: CanvasRenderingContext2D,
-  { scene, nodes, titles, status }: Painted,
+  { graph, nodes, edges, titles, status }: Painted,
   camera: Camera2d,
   palette: Palette,
   ratio: number,
@@ -84,11 +85,11 @@ export function paint(
       node.position.y + (node.height ?? 0) > top,
   );
   for (const node of seen)
-    if (node.type === "group-frame") paintGroup(context, node, scene, palette);
-  paintWires(context, scene, nodes, palette, [left, top, right, bottom], camera.zoom);
+    if (node.type === "group-frame") paintGroup(context, node, graph, palette);
+  paintWires(context, edges, nodes, palette, [left, top, right, bottom], camera.zoom);
   for (const node of seen) {
     if (node.type !== "group-frame")
-      paintNode(context, node, scene, palette, status(node.id), camera.zoom);
+      paintNode(context, node, graph, palette, status(node.id), camera.zoom);
   }
   if (camera.zoom >= LABELS_FROM && seen.length <= MOST_LABELS) {
     context.fillStyle = palette.text;
@@ -110,11 +111,11 @@ export function paint(
 function paintGroup(
   context: CanvasRenderingContext2D,
   node: FlowNode,
-  scene: Scene,
+  graph: Graph,
   palette: Palette,
 ): void {
   context.globalAlpha = 0.5;
-  context.fillStyle = scene.graph.groups.get(node.id)?.color || palette.group;
+  context.fillStyle = graph.groups.get(node.id)?.color || palette.group;
   context.fillRect(node.position.x, node.position.y, node.width ?? 0, node.height ?? 0);
   context.globalAlpha = 1;
 }
@@ -122,7 +123,7 @@ function paintGroup(
 function paintNode(
   context: CanvasRenderingContext2D,
   node: FlowNode,
-  scene: Scene,
+  graph: Graph,
   palette: Palette,
   status: string | undefined,
   zoom: number,
@@ -130,7 +131,7 @@ function paintNode(
   const { x, y } = node.position;
   const width = node.width ?? 0;
   const height = node.height ?? 0;
-  const saved = scene.graph.nodes.get(node.id);
+  const saved = graph.nodes.get(node.id);
   const color = saved?.extra["color"];
   if (saved?.mode === "muted" || saved?.mode === "bypassed") context.globalAlpha = 0.45;
   context.fillStyle = palette.node;
@@ -153,7 +154,7 @@ function paintNode(
 
 function paintWires(
   context: CanvasRenderingContext2D,
-  scene: Scene,
+  edges: readonly FlowEdge[],
   nodes: readonly FlowNode[],
   palette: Palette,
   [left, top, right, bottom]: readonly [number, number, number, number],
@@ -161,7 +162,7 @@ function paintWires(
 ): void {
   const places = new Map(nodes.map((node) => [node.id, node]));
   const paths = new Map<string, Path2D>();
-  for (const edge of scene.edges) {
+  for (const edge of edges) {
     const source = places.get(edge.source);
     const target = places.get(edge.target);
     if (source === undefined || target === undefined) continue;

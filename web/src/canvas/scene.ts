@@ -7,19 +7,19 @@ import {
   type Graph,
   type GraphNode,
   type Point,
+  type Subgraph,
   type Workflow,
 } from "../model/document";
-import { holds, type Measures } from "../model/measures";
-import type { NodeShape, NodeTypes } from "../model/shape";
+import { holds } from "../model/measures";
+import type { NodeTypes } from "../model/shape";
 import { measuresOf, shapeOf } from "../nodes/shapes";
 import { boundaryNodes, type FlowEdge, type FlowNode, flowEdge, flowGroup, flowNode } from "./flow";
 
 export interface Scene {
-  readonly graph: Graph;
+  /** What it was made of. */
+  readonly parts: SceneParts;
   readonly nodes: readonly FlowNode[];
   readonly edges: readonly FlowEdge[];
-  readonly shapes: ReadonlyMap<string, NodeShape>;
-  readonly measures: ReadonlyMap<string, Measures>;
   readonly flows: ReadonlyMap<string, FlowNode>;
 }
 
@@ -34,41 +34,67 @@ export interface SceneParts {
   readonly prefix: string;
 }
 
-/** The scene, with the lists of the one before where nothing in them is new. */
+/** The scene; the one before if nothing in it is new, else with its lists that are the same. */
 export function makeScene(parts: SceneParts, before: Scene | null): Scene {
-  const { graph, workflow, types } = parts;
-  const shapes = new Map<string, NodeShape>();
-  const measures = new Map<string, Measures>();
+  const { graph, workflow } = parts;
+  const only = before !== null && isOnlyNodes(before.parts, parts) ? before : null;
   const flows = new Map<string, FlowNode>();
-  const nodes: FlowNode[] = [...graph.groups.values()].map((group) =>
-    flowGroup(group, parts.selection.has(group.id)),
-  );
+  let slots = only !== null && only.parts.graph.nodes.size === graph.nodes.size;
   for (const node of graph.nodes.values()) {
-    const shape = shapeOf(node, graph, workflow, types);
-    const shows = parts.showing.has(parts.prefix + node.id);
-    const sizes = measuresOf(node, graph, workflow, types, shows);
-    shapes.set(node.id, shape);
-    measures.set(node.id, sizes);
-    const selected = parts.selection.has(node.id);
-    const flow = flowNode(node, shape, sizes, selected, before?.flows.get(node.id));
+    const earlier = before?.flows.get(node.id);
+    const known = only?.parts.graph.nodes.get(node.id);
+    const flow = known === node && earlier !== undefined ? earlier : flowOf(node, parts, earlier);
     flows.set(node.id, flow);
-    nodes.push(flow);
+    slots &&= known?.inputs === node.inputs;
   }
   const subgraph = workflow.subgraphs.get(parts.graphId);
-  if (subgraph !== undefined) nodes.push(...boundaryNodes(subgraph, extent(graph, measures)));
-  const edges: FlowEdge[] = [];
-  for (const link of graph.links.values()) {
-    const edge = flowEdge(link, graph, subgraph, parts.selectedLinks.has(link.id));
-    if (edge !== null) edges.push(edge);
-  }
-  return {
-    graph,
+  const nodes = [
+    ...Array.from(graph.groups.values(), (group) =>
+      flowGroup(group, parts.selection.has(group.id)),
+    ),
+    ...flows.values(),
+    ...(subgraph === undefined ? [] : boundaryNodes(subgraph, extent(flows.values()))),
+  ];
+  const edges = slots && only !== null ? only.edges : edgesOf(parts, subgraph);
+  const scene = {
+    parts,
     nodes: same(before?.nodes, nodes),
     edges: same(before?.edges, edges),
-    shapes,
-    measures,
     flows,
   };
+  const isNew = scene.nodes !== before?.nodes || scene.edges !== before.edges;
+  return before === null || isNew ? scene : before;
+}
+
+/** Whether two scenes can differ only in those nodes that are not the same. */
+function isOnlyNodes(one: SceneParts, other: SceneParts): boolean {
+  return (
+    one.graphId === other.graphId &&
+    one.prefix === other.prefix &&
+    one.graph.links === other.graph.links &&
+    one.workflow.subgraphs === other.workflow.subgraphs &&
+    one.types === other.types &&
+    one.selection === other.selection &&
+    one.selectedLinks === other.selectedLinks &&
+    one.showing === other.showing
+  );
+}
+
+function flowOf(node: GraphNode, parts: SceneParts, earlier: FlowNode | undefined): FlowNode {
+  const { graph, workflow, types } = parts;
+  const shape = shapeOf(node, graph, workflow, types);
+  const shows = parts.showing.has(parts.prefix + node.id);
+  const measures = measuresOf(node, graph, workflow, types, shows);
+  return flowNode(node, shape, measures, parts.selection.has(node.id), earlier);
+}
+
+function edgesOf({ graph, selectedLinks }: SceneParts, subgraph: Subgraph | undefined) {
+  const edges: FlowEdge[] = [];
+  for (const link of graph.links.values()) {
+    const edge = flowEdge(link, graph, subgraph, selectedLinks.has(link.id));
+    if (edge !== null) edges.push(edge);
+  }
+  return edges;
 }
 
 function same<T>(before: readonly T[] | undefined, now: readonly T[]): readonly T[] {
@@ -76,20 +102,12 @@ function same<T>(before: readonly T[] | undefined, now: readonly T[]): readonly 
   return equal && before !== undefined ? before : now;
 }
 
-function extent(graph: Graph, measures: ReadonlyMap<string, Measures>): readonly [Point, Point] {
-  const nodes = [...graph.nodes.values()];
-  if (nodes.length === 0)
-    return [
-      [0, 0],
-      [400, 300],
-    ];
-  const right = (node: GraphNode) => node.position[0] + (measures.get(node.id)?.size[0] ?? 0);
+/** The upper corners of the rectangle around nodes. */
+function extent(nodes: Iterable<FlowNode>): readonly [Point, Point] {
+  const { x, y, width } = boundsOf([...nodes]) ?? { x: 0, y: 0, width: 400 };
   return [
-    [
-      Math.min(...nodes.map((node) => node.position[0])),
-      Math.min(...nodes.map((node) => node.position[1])),
-    ],
-    [Math.max(...nodes.map(right)), 0],
+    [x, y],
+    [x + width, 0],
   ];
 }
 

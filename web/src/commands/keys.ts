@@ -79,8 +79,12 @@ export function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLInputElement && !silent.includes(target.type);
 }
 
-/** Run the command that a key event calls; whether there was one. */
-export function callByKey(event: KeyboardEvent, commands: readonly Command[]): boolean {
+/** Run the command that a key event calls, unless keys are somebody else's; whether there was one. */
+export function callByKey(
+  event: KeyboardEvent,
+  commands: readonly Command[],
+  isTaken: () => boolean = () => false,
+): boolean {
   // A key that an input method is composing with belongs to the input method.
   if (event.isComposing || event.keyCode === 229 || event.defaultPrevented) return false;
   const pressed = shortcutOf(event);
@@ -91,7 +95,7 @@ export function callByKey(event: KeyboardEvent, commands: readonly Command[]): b
       (!typing || command.whileTyping) &&
       isEnabled(command),
   );
-  if (called === undefined) return false;
+  if (called === undefined || isTaken()) return false;
   event.preventDefault();
   void called.run();
   return true;

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { evaluate } from "./arithmetic";
 import { bypassedInput } from "./bypass";
 import { makeNode } from "./document";
+import { isEqual } from "./equal";
 import { changeWeight, embeddingAt, promptTokens } from "./prompt";
 import { nextSeed, SEED_MAX } from "./seeds";
 import { accepts, socketLook } from "./sockets";
@@ -23,6 +24,22 @@ describe("arithmetic in a number field", () => {
 
   test.each(["", "abc", "1/0", "1+", "(2", "alert(1)", "1 2"])("%j is no number", (text) => {
     expect(evaluate(text)).toBeNull();
+  });
+});
+
+describe("values of plain data", () => {
+  test.each([
+    [{ a: [1, { b: null }] }, { a: [1, { b: null }] }, true],
+    [{ a: 1, b: undefined }, { a: 1 }, false],
+    [[1, 2], [1, 2, 3], false],
+    [[], {}, false],
+    [new Map([["a", [1]]]), new Map([["a", [1]]]), true],
+    [new Map([["a", 1]]), new Map([["a", 2]]), false],
+    [new Map(), {}, false],
+    [null, {}, false],
+  ])("%j and %j: the same is %s", (one, other, same) => {
+    expect(isEqual(one, other)).toBe(same);
+    expect(isEqual(other, one)).toBe(same);
   });
 });
 

@@ -1,6 +1,6 @@
 /** What a node shows: the picture as it denoises, its results, or a text. */
 
-import { useState } from "react";
+import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type FileRef, viewUrl } from "../api/routes";
 import type { NodeRun } from "../state/runs";
@@ -11,7 +11,7 @@ interface Props {
   readonly title: string;
 }
 
-export function NodeShown({ run, height, title }: Props) {
+export const NodeShown = memo(function NodeShown({ run, height, title }: Props) {
   const { t } = useTranslation();
   const pictures = filesOf(run);
   const texts = textsOf(run);
@@ -29,7 +29,7 @@ export function NodeShown({ run, height, title }: Props) {
       )}
     </div>
   );
-}
+});
 
 function Pictures({
   files,

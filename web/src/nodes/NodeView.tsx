@@ -5,7 +5,8 @@ import { type MouseEvent, memo } from "react";
 import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
 import { waysAround } from "../model/bypass";
-import { type GraphNode, linksOutOf } from "../model/document";
+import { type GraphNode, linksOutOf, type Mode, type NodeId } from "../model/document";
+import type { Json } from "../model/json";
 import {
   HEADER,
   isCollapsed,
@@ -73,8 +74,15 @@ function Frame({ node, shape, measures, selected }: FrameProps) {
       data-node-type={node.type}
       style={typeof color === "string" ? ({ "--tint": color } as React.CSSProperties) : undefined}
     >
-      <Header node={node} shape={shape} title={title} problems={problems} path={path} />
-      <Sockets node={node} shape={shape} measures={measures} collapsed={collapsed} />
+      <Header
+        node={node.id}
+        mode={node.mode}
+        shape={shape}
+        title={title}
+        problems={problems}
+        path={path}
+      />
+      <Sockets node={node.id} shape={shape} measures={measures} collapsed={collapsed} />
       {!collapsed && (
         <>
           <div
@@ -84,9 +92,10 @@ function Frame({ node, shape, measures, selected }: FrameProps) {
             {shape.widgets.map((input, place) => (
               <WidgetRow
                 key={input.name}
-                node={node}
+                node={node.id}
                 shape={shape}
                 input={input}
+                value={inputValue(node, input)}
                 height={measures.widgetRows[place] ?? WIDGET_ROW}
                 problem={problems.find((one) => one.input === input.name)}
               />
@@ -120,28 +129,29 @@ function socketRows(shape: NodeShape): number {
 // --- the title ---------------------------------------------------------------------------------
 
 interface HeaderProps {
-  readonly node: GraphNode;
+  readonly node: NodeId;
+  readonly mode: Mode;
   readonly shape: NodeShape;
   readonly title: string;
   readonly problems: readonly ProblemAnswer[];
   readonly path: string;
 }
 
-function Header({ node, shape, title, problems, path }: HeaderProps) {
+const Header = memo(function Header({ node, mode, shape, title, problems, path }: HeaderProps) {
   const { t } = useTranslation();
   const language = useLanguage();
-  const naming = useView((view) => view.naming === node.id);
+  const naming = useView((view) => view.naming === node);
   const onDoubleClick = (event: MouseEvent) => {
     event.stopPropagation();
-    if (shape.kind === "subgraph") useWorkspace.getState().enter(node.id);
-    else show({ naming: node.id });
+    if (shape.kind === "subgraph") useWorkspace.getState().enter(node);
+    else show({ naming: node });
   };
   const description = shape.info?.texts[language].description ?? "";
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: F2 and the menu do the same by keyboard.
     <header className="node-header" title={description} onDoubleClick={onDoubleClick}>
       <span className="node-dot" aria-hidden="true" />
-      {naming ? <TitleField title={title} rename={renameNode(node.id)} /> : <h3>{title}</h3>}
+      {naming ? <TitleField title={title} rename={renameNode(node)} /> : <h3>{title}</h3>}
       {shape.kind === "unknown" && (
         <span className="node-badge bad">{t("canvas.unknownNode")}</span>
       )}
@@ -151,30 +161,30 @@ function Header({ node, shape, title, problems, path }: HeaderProps) {
           className="node-enter nodrag"
           title={t("canvas.enter")}
           aria-label={t("canvas.enterNamed", { title })}
-          onClick={() => useWorkspace.getState().enter(node.id)}
+          onClick={() => useWorkspace.getState().enter(node)}
         >
           <Icon name="enter" />
         </button>
       )}
-      {node.mode === "muted" && <span className="node-badge">{t("canvas.muted")}</span>}
-      {node.mode === "bypassed" && <span className="node-badge">{t("canvas.bypassed")}</span>}
+      {mode === "muted" && <span className="node-badge">{t("canvas.muted")}</span>}
+      {mode === "bypassed" && <span className="node-badge">{t("canvas.bypassed")}</span>}
       <Why path={path} />
       <Status path={path} problems={problems} />
     </header>
   );
-}
+});
 
 // --- sockets -----------------------------------------------------------------------------------
 
 interface SocketsProps {
-  readonly node: GraphNode;
+  readonly node: NodeId;
   readonly shape: NodeShape;
   readonly measures: Measures;
   readonly collapsed: boolean;
 }
 
-function Sockets({ node, shape, measures, collapsed }: SocketsProps) {
-  const used = useWorkspace((state) => usedOutputs(activeGraph(state), node.id));
+const Sockets = memo(function Sockets({ node, shape, measures, collapsed }: SocketsProps) {
+  const used = useWorkspace((state) => usedOutputs(activeGraph(state), node));
   const places = new Set(used.split(","));
   const y = (name: string) => measures.inputs.get(name) ?? HEADER / 2;
   const language = useLanguage();
@@ -183,7 +193,7 @@ function Sockets({ node, shape, measures, collapsed }: SocketsProps) {
       {shape.sockets.map((input) => (
         <div key={input.name} className="socket-row">
           <Socket
-            node={node.id}
+            node={node}
             side="input"
             id={input.name}
             type={input.type}
@@ -206,7 +216,7 @@ function Sockets({ node, shape, measures, collapsed }: SocketsProps) {
       {shape.widgets.map((input) => (
         <Socket
           key={input.name}
-          node={node.id}
+          node={node}
           side="input"
           id={input.name}
           type={input.type}
@@ -220,7 +230,7 @@ function Sockets({ node, shape, measures, collapsed }: SocketsProps) {
         // biome-ignore lint/suspicious/noArrayIndexKey: an output is its place.
         <div key={place} className="socket-row">
           <Socket
-            node={node.id}
+            node={node}
             side="output"
             id={String(place)}
             type={output.type}
@@ -237,7 +247,7 @@ function Sockets({ node, shape, measures, collapsed }: SocketsProps) {
       ))}
     </>
   );
-}
+});
 
 function usedOutputs(graph: ReturnType<typeof activeGraph>, id: string): string {
   const places = linksOutOf(graph, id).map((link) => link.fromSlot);
@@ -247,19 +257,20 @@ function usedOutputs(graph: ReturnType<typeof activeGraph>, id: string): string 
 // --- widgets -----------------------------------------------------------------------------------
 
 interface RowProps {
-  readonly node: GraphNode;
+  readonly node: NodeId;
   readonly shape: NodeShape;
   readonly input: InputShape;
+  readonly value: Json | undefined;
   readonly height: number;
   readonly problem: ProblemAnswer | undefined;
 }
 
-function WidgetRow({ node, shape, input, height, problem }: RowProps) {
+const WidgetRow = memo(function WidgetRow(props: RowProps) {
+  const { node, shape, input, value, height, problem } = props;
   const language = useLanguage();
   const graph = useWorkspace(activeGraphId);
   const label = inputLabel(input);
   const widget = input.widget;
-  const value = inputValue(node, input);
   const message = problem?.message[language];
   const tall = height > WIDGET_ROW && !input.asInput;
   return (
@@ -274,7 +285,7 @@ function WidgetRow({ node, shape, input, height, problem }: RowProps) {
       onContextMenu={(event) => {
         event.preventDefault();
         event.stopPropagation();
-        const target = { kind: "widget", id: node.id, input: input.name } as const;
+        const target = { kind: "widget", id: node, input: input.name } as const;
         show({ menu: { target, screen: [event.clientX, event.clientY] } });
       }}
     >
@@ -284,7 +295,7 @@ function WidgetRow({ node, shape, input, height, problem }: RowProps) {
       ) : (
         <Widget
           graph={graph}
-          node={node.id}
+          node={node}
           name={input.name}
           label={label}
           widget={widget}
@@ -294,7 +305,7 @@ function WidgetRow({ node, shape, input, height, problem }: RowProps) {
       {message !== undefined && <span className="visually-hidden">{message}</span>}
     </div>
   );
-}
+});
 
 function shortText(value: unknown): string {
   return value === undefined || value === null ? "" : String(value).slice(0, 30);

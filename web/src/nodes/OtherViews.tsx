@@ -9,6 +9,8 @@ import {
   GRAPH_INPUT,
   GRAPH_OUTPUT,
   type GraphNode,
+  linksInto,
+  linksOutOf,
   type Slot,
 } from "../model/document";
 import { edit, NEW_SLOT } from "../model/edits";
@@ -68,9 +70,8 @@ export const RerouteView = memo(function RerouteView({ id, selected }: NodeProps
   const shape = useShape(id);
   const type = useWorkspace((state) => {
     const graph = activeGraph(state);
-    for (const link of graph.links.values())
-      if (link.to === id || link.from === id) return link.type;
-    return "*";
+    const [link = linksOutOf(graph, id)[0]] = linksInto(graph, id);
+    return link?.type ?? "*";
   });
   const [input] = shape?.sockets ?? [];
   return (

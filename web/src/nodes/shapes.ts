@@ -1,14 +1,15 @@
 /** Shapes and measures of the nodes in view, worked out once for each state of a node. */
 
-import type { Graph, GraphNode, NodeId, Workflow } from "../model/document";
-import { linksInto } from "../model/document";
+import type { Graph, GraphNode, Link, NodeId, Workflow } from "../model/document";
+import { linksOfTarget } from "../model/document";
 import { type Measures, measure } from "../model/measures";
 import { type NodeShape, type NodeTypes, nodeShape } from "../model/shape";
+import { useKept } from "../state/kept";
 import { useServer } from "../state/server";
 import { activeGraph, activeTab, pathOf, useWorkspace, type Workspace } from "../state/workspace";
 
 interface Known {
-  readonly linked: string;
+  links: readonly Link[];
   readonly subgraphs: Workflow["subgraphs"];
   readonly types: NodeTypes;
   readonly shape: NodeShape;
@@ -16,23 +17,30 @@ interface Known {
 }
 
 const known = new WeakMap<GraphNode, Known>();
+const NO_LINKS: readonly Link[] = [];
 
 function knownOf(node: GraphNode, graph: Graph, workflow: Workflow, types: NodeTypes): Known {
   const before = known.get(node);
-  const linked = linksInto(graph, node.id)
-    .map((link) => link.toSlot)
-    .join();
+  const links = linksOfTarget(graph).get(node.id) ?? NO_LINKS;
   const { subgraphs } = workflow;
   const same =
     before !== undefined &&
-    before.linked === linked &&
+    isSameSlots(before.links, links) &&
     before.types === types &&
     (before.subgraphs === subgraphs || !subgraphs.has(node.type));
-  if (same) return before;
+  if (same) {
+    before.links = links;
+    return before;
+  }
   const shape = nodeShape(node, graph, workflow, types);
-  const now: Known = { linked, subgraphs, types, shape, measures: null };
+  const now: Known = { links, subgraphs, types, shape, measures: null };
   known.set(node, now);
   return now;
+}
+
+function isSameSlots(one: readonly Link[], other: readonly Link[]): boolean {
+  if (one === other) return true;
+  return one.length === other.length && one.every(({ toSlot }, at) => toSlot === other[at]?.toSlot);
 }
 
 export function shapeOf(node: GraphNode, graph: Graph, workflow: Workflow, types: NodeTypes) {
@@ -86,9 +94,11 @@ export function useNode(id: NodeId): GraphNode | undefined {
   return useWorkspace((state) => activeGraph(state).nodes.get(id));
 }
 
+/** A node's shape; the same object until something in it is new. */
 export function useShape(id: NodeId): NodeShape | undefined {
   const types = useTypes();
-  return useWorkspace((state) => shapeAt(state, id, types));
+  const kept = useKept<NodeShape | undefined>();
+  return useWorkspace((state) => kept(shapeAt(state, id, types)));
 }
 
 export function shapeAt(
@@ -103,16 +113,18 @@ export function shapeAt(
   return shapeOf(node, graph, tab.workflow, types);
 }
 
+/** A node's measures; the same object until something in them is new. */
 export function useMeasures(id: NodeId): Measures | undefined {
   const types = useTypes();
   const path = usePath(id);
   const shows = useShowing().has(path);
+  const kept = useKept<Measures | undefined>();
   return useWorkspace((state) => {
     const tab = activeTab(state);
     const graph = activeGraph(state);
     const node = graph.nodes.get(id);
-    if (tab === undefined || node === undefined) return undefined;
-    return measuresOf(node, graph, tab.workflow, types, shows);
+    if (tab === undefined || node === undefined) return kept(undefined);
+    return kept(measuresOf(node, graph, tab.workflow, types, shows));
   });
 }
 

@@ -35,12 +35,15 @@ function keepDrafts(here: HereWindow): void {
     clearTimeout(timers.get(id));
     timers.set(
       id,
-      setTimeout(() => void keep(id).catch(() => later(id, AGAIN_MS)), after),
+      setTimeout(() => {
+        note();
+        keep(id).catch(() => later(id, AGAIN_MS));
+      }, after),
     );
   };
   useWorkspace.subscribe((state, before) => {
     if (state.tabs === before.tabs && state.active === before.active) return;
-    note();
+    if (state.active !== before.active || !isSameTabs(state.tabs, before.tabs)) note();
     for (const tab of state.tabs) {
       const earlier = before.tabs.find((one) => one.id === tab.id);
       const changed =
@@ -64,6 +67,17 @@ function keepDrafts(here: HereWindow): void {
   };
   window.addEventListener("pagehide", flush);
   note();
+}
+
+/** Whether a window's note would name the same tabs; what is done in them it does not tell. */
+function isSameTabs(one: readonly Tab[], other: readonly Tab[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every(({ id, savedAs }, at) => {
+      const there = other[at];
+      return id === there?.id && savedAs?.name === there.savedAs?.name;
+    })
+  );
 }
 
 /** Open the tabs of the last visit again; whether there were any. */

@@ -29,14 +29,15 @@ function watchWorkspace(): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asked: AbortController | undefined;
   const check = () => {
+    const workflow = activeTab()?.workflow;
+    if (workflow === undefined || !isSmall(workflow)) return;
     asked?.abort();
     asked = new AbortController();
     checkActive(asked.signal).catch(() => {});
   };
   const soon = () => {
     clearTimeout(timer);
-    const workflow = activeTab()?.workflow;
-    if (workflow !== undefined && isSmall(workflow)) timer = setTimeout(check, CHECK_MS);
+    timer = setTimeout(check, CHECK_MS);
   };
   const stopWorkspace = useWorkspace.subscribe((state, before) => {
     if (activeTab(state)?.workflow !== activeTab(before)?.workflow) soon();

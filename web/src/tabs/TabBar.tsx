@@ -1,20 +1,21 @@
 /** The open workflows: names, unsaved marks, and what can be done with them. */
 
-import { type KeyboardEvent, useState } from "react";
+import { type KeyboardEvent, memo, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useShallow } from "zustand/react/shallow";
 import { closeTab, renameTab } from "../state/saving";
-import { isUnsaved, type Tab, useWorkspace } from "../state/workspace";
+import { isUnsaved, type TabId, useWorkspace } from "../state/workspace";
 import { attempt, newTab } from "./commands";
 
 export function TabBar() {
   const { t } = useTranslation();
-  const tabs = useWorkspace((state) => state.tabs);
+  const tabs = useWorkspace(useShallow((state) => state.tabs.map((tab) => tab.id)));
   const active = useWorkspace((state) => state.active);
   return (
     <div className="tab-bar">
       <div className="tab-list" role="tablist" aria-label={t("tabs.title")}>
-        {tabs.map((tab) => (
-          <TabItem key={tab.id} tab={tab} active={tab.id === active} />
+        {tabs.map((id) => (
+          <TabItem key={id} id={id} active={id === active} />
         ))}
       </div>
       <button
@@ -30,29 +31,39 @@ export function TabBar() {
   );
 }
 
-function TabItem({ tab, active }: { readonly tab: Tab; readonly active: boolean }) {
+interface TabItemProps {
+  readonly id: TabId;
+  readonly active: boolean;
+}
+
+const TabItem = memo(function TabItem({ id, active }: TabItemProps) {
   const { t } = useTranslation();
   const [naming, setNaming] = useState(false);
   const { activate } = useWorkspace.getState();
-  const unsaved = isUnsaved(tab);
+  const { name, unsaved } = useWorkspace(
+    useShallow((state) => {
+      const one = state.tabs.find((each) => each.id === id);
+      return { name: one?.name ?? "", unsaved: one !== undefined && isUnsaved(one) };
+    }),
+  );
   const onKeyDown = (event: KeyboardEvent) => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     const { tabs } = useWorkspace.getState();
-    const at = tabs.findIndex((one) => one.id === tab.id);
+    const at = tabs.findIndex((one) => one.id === id);
     const next = tabs[(at + step + tabs.length) % tabs.length];
     if (step !== 0 && next !== undefined) {
       activate(next.id);
       document.getElementById(`tab-${next.id}`)?.focus();
     } else if (event.key === "F2") setNaming(true);
-    else if (event.key === "Delete") closeTab(tab.id);
+    else if (event.key === "Delete") closeTab(id);
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
   if (naming) {
-    const done = (name: string) => {
+    const done = (written: string) => {
       setNaming(false);
-      if (name.trim() !== "") void attempt(() => renameTab(tab.id, name.trim()));
+      if (written.trim() !== "") void attempt(() => renameTab(id, written.trim()));
     };
     return (
       <input
@@ -60,7 +71,7 @@ function TabItem({ tab, active }: { readonly tab: Tab; readonly active: boolean 
         autoFocus
         className="field tab-name"
         aria-label={t("tabs.name")}
-        defaultValue={tab.name}
+        defaultValue={name}
         onFocus={(event) => event.target.select()}
         onBlur={(event) => done(event.target.value)}
         onKeyDown={(event) => {
@@ -74,18 +85,18 @@ function TabItem({ tab, active }: { readonly tab: Tab; readonly active: boolean 
   return (
     <div className="tab" data-active={active || undefined} role="presentation">
       <button
-        id={`tab-${tab.id}`}
+        id={`tab-${id}`}
         type="button"
         role="tab"
         aria-selected={active}
         tabIndex={active ? 0 : -1}
-        title={unsaved ? t("tabs.unsavedTitle", { name: tab.name }) : tab.name}
-        onClick={() => activate(tab.id)}
+        title={unsaved ? t("tabs.unsavedTitle", { name }) : name}
+        onClick={() => activate(id)}
         onDoubleClick={() => setNaming(true)}
         onKeyDown={onKeyDown}
-        onAuxClick={(event) => event.button === 1 && closeTab(tab.id)}
+        onAuxClick={(event) => event.button === 1 && closeTab(id)}
       >
-        <span className="tab-text">{tab.name}</span>
+        <span className="tab-text">{name}</span>
         {unsaved && (
           <span className="tab-unsaved" role="img" aria-label={t("tabs.unsaved")}>
             ●
@@ -98,11 +109,11 @@ function TabItem({ tab, active }: { readonly tab: Tab; readonly active: boolean 
         className="tab-close"
         tabIndex={-1}
         aria-hidden="true"
-        title={t("tabs.closeNamed", { name: tab.name })}
-        onClick={() => closeTab(tab.id)}
+        title={t("tabs.closeNamed", { name })}
+        onClick={() => closeTab(id)}
       >
         ×
       </button>
     </div>
   );
-}
+});

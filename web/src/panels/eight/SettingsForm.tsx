@@ -1,8 +1,9 @@
-import { useId } from "react";
+import { memo, useDeferredValue, useId } from "react";
 import { useTranslation } from "react-i18next";
 import type { Json } from "../../model/json";
 import { LCM_PRESETS } from "../../protocol/generated";
 import { useServer } from "../../state/server";
+import { useDocument } from "../../state/workspace";
 import { duration } from "../queue/queue";
 import { evaluations, secondsAStep } from "./cost";
 import { EmbeddingRow } from "./EmbeddingRow";
@@ -12,7 +13,7 @@ import { isLcmCheckpoint, isLcmOn, lcmPart, presetFor, switchOff, switchOn } fro
 import { NumberField } from "./NumberField";
 import { SeedRow } from "./SeedRow";
 import { SettingRow } from "./SettingRow";
-import { applyEdit, changeSetting, choicesOf, type Eight, useInput, useSetting } from "./useEight";
+import { applyEdit, changeSetting, choicesOf, useInput, useSetting } from "./useEight";
 import { pathOf } from "./walk";
 
 const MOST_CLIP_SKIP = 12;
@@ -21,12 +22,12 @@ const STEPS_RANGE = [1, 100] as const;
 const PLAIN = { steps: 20, cfg: 7, method: "euler", scheduler: "normal" };
 
 /** The eight settings of a sampler as a form. */
-export function SettingsForm({ eight, found }: { readonly eight: Eight; readonly found: Found }) {
+export const SettingsForm = memo(function SettingsForm({ found }: { readonly found: Found }) {
   return (
     <div className="settings-form">
       <EmbeddingRow found={found} />
       <VaeRow found={found} />
-      <LcmRow eight={eight} found={found} />
+      <LcmRow found={found} />
       <MethodRow found={found} />
       <StepsRow found={found} />
       <CfgRow found={found} />
@@ -34,7 +35,7 @@ export function SettingsForm({ eight, found }: { readonly eight: Eight; readonly
       <ClipSkipRow found={found} />
     </div>
   );
-}
+});
 
 function VaeRow({ found }: { readonly found: Found }) {
   const { t } = useTranslation();
@@ -63,16 +64,16 @@ function VaeRow({ found }: { readonly found: Found }) {
   );
 }
 
-function LcmRow({ eight, found }: { readonly eight: Eight; readonly found: Found }) {
+function LcmRow({ found }: { readonly found: Found }) {
   const { t } = useTranslation();
+  const workflow = useDeferredValue(useDocument());
   const nodes = useServer((state) => state.nodes);
   const id = useId();
-  const on = isLcmOn(eight.workflow, found);
-  const preset = presetFor(LCM_PRESETS, eight.workflow, found);
+  const on = isLcmOn(workflow, found);
+  const preset = presetFor(LCM_PRESETS, workflow, found);
   const installed = choicesOf(nodes, "LoraLoaderModelOnly", "lora_name");
-  const part = on ? null : lcmPart(LCM_PRESETS, eight.workflow, found, installed);
-  const lacks =
-    part === null && found.lcm.loras.length === 0 && !isLcmCheckpoint(eight.workflow, found);
+  const part = on ? null : lcmPart(LCM_PRESETS, workflow, found, installed);
+  const lacks = part === null && found.lcm.loras.length === 0 && !isLcmCheckpoint(workflow, found);
   const toggle = () =>
     applyEdit((workflow) => {
       if (on) return switchOff(workflow, found, PLAIN);

@@ -1,12 +1,16 @@
-import { useState } from "react";
+import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { EMPTY_WORKFLOW } from "../../model/document";
+import { useLanguage } from "../../nodes/texts";
+import { useKept } from "../../state/kept";
 import { useServer } from "../../state/server";
+import { activeTab, useWorkspace } from "../../state/workspace";
 import { Icon } from "../Icon";
 import { usePanels } from "../open";
 import { PinChoices, Pins } from "./Pins";
 import { SettingsForm } from "./SettingsForm";
 import { type Eight, useEight } from "./useEight";
-import { nodeAt, pathOf } from "./walk";
+import { nodeAt, type Place, pathOf } from "./walk";
 
 /** The settings panel at the right: the eight settings of any workflow, and what was pinned. */
 export function SidePanel() {
@@ -55,7 +59,7 @@ function Settings() {
       {eight.found === null ? (
         <p className="panel-empty">{t("eight.noSampler")}</p>
       ) : (
-        <SettingsForm eight={eight} found={eight.found} />
+        <SettingsForm found={eight.found} />
       )}
       <Pins />
       <PinChoices />
@@ -69,30 +73,42 @@ interface ChoiceProps {
 }
 
 /** Which sampler's settings are shown, where there are several. */
-export function SamplerChoice({ eight, choose }: ChoiceProps) {
-  const { t, i18n } = useTranslation();
+export function SamplerChoice({ eight: { samplers, found }, choose }: ChoiceProps) {
+  return samplers.length < 2 || found === null ? null : (
+    <Samplers samplers={samplers} chosen={pathOf(found.sampler)} choose={choose} />
+  );
+}
+
+interface SamplersProps {
+  readonly samplers: readonly Place[];
+  readonly chosen: string;
+  readonly choose: (path: string) => void;
+}
+
+const Samplers = memo(function Samplers({ samplers, chosen, choose }: SamplersProps) {
+  const { t } = useTranslation();
+  const language = useLanguage();
   const nodes = useServer((state) => state.nodes);
-  if (eight.samplers.length < 2 || eight.found === null) return null;
-  const language = i18n.language === "ja" ? "ja" : "en";
+  const kept = useKept<readonly (string | undefined)[]>();
+  const titles = useWorkspace((state) => {
+    const workflow = activeTab(state)?.workflow ?? EMPTY_WORKFLOW;
+    return kept(
+      samplers.map((place) => {
+        const node = nodeAt(workflow, place);
+        return node?.title ?? nodes.get(node?.type ?? "")?.texts[language].title ?? node?.type;
+      }),
+    );
+  });
   return (
     <label className="sampler-choice">
       <span>{t("eight.sampler")}</span>
-      <select
-        className="field"
-        value={pathOf(eight.found.sampler)}
-        onChange={(event) => choose(event.target.value)}
-      >
-        {eight.samplers.map((place) => {
-          const node = nodeAt(eight.workflow, place);
-          const title =
-            node?.title ?? nodes.get(node?.type ?? "")?.texts[language].title ?? node?.type;
-          return (
-            <option key={pathOf(place)} value={pathOf(place)}>
-              {title} #{pathOf(place)}
-            </option>
-          );
-        })}
+      <select className="field" value={chosen} onChange={(event) => choose(event.target.value)}>
+        {samplers.map((place, at) => (
+          <option key={pathOf(place)} value={pathOf(place)}>
+            {titles[at]} #{pathOf(place)}
+          </option>
+        ))}
       </select>
     </label>
   );
-}
+});

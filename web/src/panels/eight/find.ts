@@ -128,13 +128,14 @@ export function findVae(workflow: Workflow, sampler: Place, names: InputNames): 
 
 /** Whether a node removes noise: it has the settings itself, or takes them as sockets. */
 export function isSampler(node: GraphNode, names: InputNames): boolean {
-  const inputs = new Set([...node.inputs.map((slot) => slot.name), ...Object.keys(node.values)]);
-  for (const name of names(node.type)) inputs.add(name);
-  const types = new Set(node.inputs.map((slot) => slot.type));
-  if (types.has("SAMPLER") && types.has("SIGMAS")) return true;
-  const takes = types.has("LATENT") && (types.has("MODEL") || types.has("GUIDER"));
-  const has = [STEPS, CFG, METHOD].filter((wanted) => wanted.some((name) => inputs.has(name)));
-  return takes && has.length >= 2;
+  if (takes(node, "SAMPLER") && takes(node, "SIGMAS")) return true;
+  if (!takes(node, "LATENT") || !(takes(node, "MODEL") || takes(node, "GUIDER"))) return false;
+  const known = names(node.type);
+  const has = (name: string) =>
+    Object.hasOwn(node.values, name) ||
+    known.includes(name) ||
+    node.inputs.some((slot) => slot.name === name);
+  return [STEPS, CFG, METHOD].filter((wanted) => wanted.some(has)).length >= 2;
 }
 
 /** Looks things up in one workflow. */
@@ -261,8 +262,11 @@ function decodersOf(workflow: Workflow, sampler: Place, names: InputNames): read
 }
 
 function isDecoder(node: GraphNode): boolean {
-  const types = new Set(node.inputs.map((slot) => slot.type));
-  return types.has("VAE") && types.has("LATENT");
+  return takes(node, "VAE") && takes(node, "LATENT");
+}
+
+function takes(node: GraphNode, type: string): boolean {
+  return node.inputs.some((slot) => slot.type === type);
 }
 
 function holds(node: GraphNode, name: string): boolean {

@@ -5,6 +5,7 @@ import type { Change } from "../../model/changes";
 import type { Workflow } from "../../model/document";
 import type { Json } from "../../model/json";
 import type { InputInfo, NodeInfo } from "../../protocol/generated";
+import { useKept } from "../../state/kept";
 import { useServer } from "../../state/server";
 import { activeTab, useDocument, useWorkspace } from "../../state/workspace";
 import { readField, setField } from "./fields";
@@ -12,24 +13,27 @@ import { type Found, findSamplers, findSettings, type InputNames, type Setting }
 import { nodeAt, type Place, pathOf } from "./walk";
 
 export interface Eight {
-  readonly workflow: Workflow;
   readonly samplers: readonly Place[];
   readonly found: Found | null;
 }
 
-/** The samplers of the active workflow, and the settings of the chosen one, else of the last. */
+/** The samplers of the active workflow, and the settings of the chosen one, else of the first. */
 export function useEight(chosen: string | null): Eight {
-  const now = useDocument();
-  const workflow = useDeferredValue(now);
+  const workflow = useDeferredValue(useDocument());
   const nodes = useServer((state) => state.nodes);
   const names = useMemo(() => inputNames(nodes), [nodes]);
-  const samplers = useMemo(() => findSamplers(workflow, names), [workflow, names]);
+  const keptSamplers = useKept<Eight["samplers"]>();
+  const keptFound = useKept<Eight["found"]>();
+  const samplers = useMemo(
+    () => keptSamplers(findSamplers(workflow, names)),
+    [workflow, names, keptSamplers],
+  );
   const sampler = samplers.find((place) => pathOf(place) === chosen) ?? samplers[0];
   const found = useMemo(
-    () => (sampler === undefined ? null : findSettings(workflow, sampler, names)),
-    [workflow, sampler, names],
+    () => keptFound(sampler === undefined ? null : findSettings(workflow, sampler, names)),
+    [workflow, sampler, names, keptFound],
   );
-  return { workflow, samplers, found };
+  return { samplers, found };
 }
 
 /** What the input of a setting takes. */

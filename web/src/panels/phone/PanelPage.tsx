@@ -41,7 +41,7 @@ export default function PanelPage() {
         <>
           <Prompts found={eight.found} />
           <SamplerChoice eight={eight} choose={setChosen} />
-          <SettingsForm eight={eight} found={eight.found} />
+          <SettingsForm found={eight.found} />
         </>
       )}
       <Pins />
