@@ -76,6 +76,10 @@ class Registry:
         self._renamed.update(dict.fromkeys(spec.renamed_from, spec.id))
         return True
 
+    def replace(self, spec: NodeSpec) -> None:
+        """Take a node type in the place of the one of its id, while nodes are being loaded."""
+        self._specs[spec.id] = spec
+
     def add_plugin(self, plugin: Plugin) -> None:
         """Take a plugin's nodes in, and what of it could not be loaded."""
         self._plugins.append(plugin)

@@ -177,6 +177,7 @@ class Sampling:
     20th of them, ``continuous`` and ``continuous_v`` = any sigma between ``sigma_min`` and
     ``sigma_max``, told to the network as log(sigma) / 4 or 2 atan(sigma) / pi.
     ``zero_terminal_snr``: rescaled so that the last step is pure noise (Lin et al. 2023).
+    ``own``: the levels that a plugin computes itself, a ModelSampling; None = by all the above.
     """
 
     prediction: Literal["eps", "v", "x0", "lcm", "edm", "edm_playground", "img_to_img", "flow"] = (
@@ -187,6 +188,7 @@ class Sampling:
     sigma_min: float | None = None
     sigma_max: float | None = None
     shift: float = 1.0
+    own: Any = None
 
 
 @socket("MODEL")
@@ -404,18 +406,26 @@ class Sigmas:
 @socket("SAMPLER")
 @dataclass(frozen=True)
 class Sampler:
-    """A sampling method by name with its options, as diffusion.samplers knows them."""
+    """A sampling method by name with its options, as diffusion.samplers knows them.
+
+    ``own``: the method of a plugin, a SamplerFunction; None = the one of that name.
+    """
 
     name: str
     options: tuple[tuple[str, Any], ...] = ()
+    own: Callable[..., Any] | None = None
 
 
 @socket("NOISE")
 @dataclass(frozen=True)
 class Noise:
-    """Where the noise comes from: a seed, or none at all (``seed`` None)."""
+    """Where the noise comes from: a seed, or none at all (``seed`` None).
+
+    ``own``: a plugin's noise for a latent, instead of the usual one from the seed.
+    """
 
     seed: int | None
+    own: Callable[[Latent], Any] | None = None
 
 
 @socket("GUIDER")
@@ -424,13 +434,15 @@ class Guider:
     """A model with its conditions and the rule that combines its predictions.
 
     ``kind``: basic, cfg, dual_cfg, dual_cfg_nested, perp_neg. ``conditionings``: in the order
-    that the rule names them. ``scales``: its guidance scales.
+    that the rule names them. ``scales``: its guidance scales. ``own``: a plugin's rule, an
+    OwnGuidance, instead of that of ``kind``.
     """
 
     kind: str
     model: Model
     conditionings: tuple[Conditioning, ...]
     scales: tuple[float, ...] = ()
+    own: Any = None
 
 
 def _check_rank(name: str, tensor: torch.Tensor, ranks: tuple[int, ...], expected: str) -> None:

@@ -22,6 +22,7 @@ from graphengine.diffusion.guidance import (
     Look,
     NetworkCall,
     Options,
+    OwnGuidance,
     Predict,
     Rule,
     guide,
@@ -29,6 +30,7 @@ from graphengine.diffusion.guidance import (
 from graphengine.diffusion.model_sampling import ModelSampling
 from graphengine.diffusion.unet import predict
 from graphengine.errors import InputError
+from graphengine.sockets import Model
 
 # Contexts of different length share a batch by repeating them up to a common multiple, at most
 # this many times.
@@ -163,16 +165,23 @@ class Guided:
     rule: Rule
     scales: Sequence[float]
     options: Options
+    own: OwnGuidance | None = None
+    model: Model | None = None
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """The guided denoised latent: [B, C, H, W] float32."""
+        if self.own is not None:
+            return self.own(self, x, sigma)
         wants_uncond = any(option.needs_uncond for option in self.options)
         return self._combined(x, sigma, self._predictions(x, sigma, with_uncond=wants_uncond))
 
     def with_uncond(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """The same and the unconditional one; a guider without a negative side has but one."""
         predictions = self._predictions(x, sigma, with_uncond=True)
-        guided = self._combined(x, sigma, predictions)
+        if self.own is not None:
+            guided = self.own(self, x, sigma)
+        else:
+            guided = self._combined(x, sigma, predictions)
         uncond = None if self.rule.negative is None else predictions[self.rule.negative]
         return guided, guided if uncond is None else uncond
 
@@ -188,12 +197,14 @@ class Guided:
 
     def _combined(self, x: Tensor, sigma: Tensor, predictions: Sequence[Tensor | None]) -> Tensor:
         def blend(cond: Tensor, uncond: Tensor | None, scale: float) -> Tensor:
-            look = Look(x, sigma, self.network.levels, cond, uncond, scale, self._sides)
+            levels = self.network.levels
+            look = Look(x, sigma, levels, cond, uncond, scale, self.sides, self)
             return guide(look, self.options)
 
         return self.rule.combine(predictions, self.scales, blend)
 
-    def _sides(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor | None]:
+    def sides(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The predictions of the positive and the negative side."""
         negative = self.rule.negative
         sides = [0] if negative is None else [0, negative]
         answers = self.network.denoised(x, sigma, [self.groups[side] for side in sides], sides)

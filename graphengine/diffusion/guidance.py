@@ -10,7 +10,8 @@ from `SamplingOption` that overrides what it changes; everything else stays as i
         def combine(self, look: Look) -> Tensor | None:
             ...
 
-Options are asked in the order in which they lie on the model.
+Options are asked in the order in which they lie on the model; of several ways to combine the
+predictions the last one counts.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor, nn
 
 from graphengine.diffusion.model_sampling import ModelSampling
 from graphengine.errors import InputError
 from graphengine.sockets import Guider
+
+if TYPE_CHECKING:
+    from graphengine.diffusion.denoiser import Guided
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +75,7 @@ class Look:
     ``x``, ``cond``, ``uncond``: [B, C, H, W] float32; the predictions are denoised latents.
     ``uncond`` is None where guidance does not need it. ``predict`` asks the model again, for the
     positive and the negative side, at another x or with the network changed meanwhile.
+    ``guided``: who looks, with the network and all conditions.
     """
 
     x: Tensor
@@ -79,6 +85,7 @@ class Look:
     uncond: Tensor | None
     scale: float
     predict: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
+    guided: Guided | None = None
 
 
 class SamplingOption:
@@ -147,14 +154,34 @@ class Rule:
     negative: int | None = None
 
 
+class OwnGuidance(Protocol):
+    """How a plugin's guider predicts: ``negative`` as in `Rule`, and the guided denoised latent."""
+
+    @property
+    def negative(self) -> int | None: ...
+
+    def __call__(self, guided: Guided, x: Tensor, sigma: Tensor) -> Tensor: ...
+
+
 def rule_of(guider: Guider) -> Rule:
     """The rule of a guider; InputError if it has other conditionings than its rule wants."""
+    if guider.own is not None:
+        return _rule_around(guider.own, len(guider.conditionings))
     rule, got = RULES[guider.kind], len(guider.conditionings)
     if rule.conditionings != got:
         raise InputError(
             "guider_conditionings", kind=guider.kind, expected=rule.conditionings, got=got
         )
     return rule
+
+
+def _rule_around(own: OwnGuidance, count: int) -> Rule:
+    """All predictions are the plugin's to ask for; only the unconditional one is ours."""
+    return Rule(count, lambda _: (False,) * count, _none_needed, negative=own.negative)
+
+
+def _none_needed(_predictions: Predictions, _scales: Sequence[float], _blend: Blend) -> Tensor:
+    raise ValueError("a plugin's guider combines its predictions itself")
 
 
 def guide(look: Look, options: Options) -> Tensor:
@@ -168,7 +195,7 @@ def guide(look: Look, options: Options) -> Tensor:
 
 
 def _combined(look: Look, options: Options) -> Tensor:
-    for option in options:
+    for option in reversed(options):
         combined = option.combine(look)
         if combined is not None:
             return combined

@@ -70,7 +70,7 @@ class LoraPatch:
             bias = key.removesuffix("weight") + "bias"
             if parts.keys() - {"diff_b", "alpha"}:
                 _check_shape(self.file, key, parts, shapes[key])
-                found[key] = partial(_changed, parts=parts, strength=self.strength)
+                found[key] = partial(apply_parts, parts=parts, strength=self.strength)
             if "diff_b" in parts and bias in shapes:
                 found[bias] = partial(_added, diff=parts["diff_b"], strength=self.strength)
         return found
@@ -80,7 +80,7 @@ def matched(
     tensors: TensorFile, network: str, shapes: Mapping[str, torch.Size]
 ) -> dict[str, dict[str, Tensor]]:
     """A network's weights that a LoRA file touches → the trained tensors by what they are."""
-    modules = _modules(tensors)
+    modules = modules_in(tensors)
     found: dict[str, dict[str, Tensor]] = {}
     for key, names in names_of(network, shapes).items():
         name = next((name for name in names if name in modules), None)
@@ -91,7 +91,7 @@ def matched(
 
 def trained_modules(tensors: TensorFile) -> frozenset[str]:
     """The names of the modules that a LoRA file was trained for, as the file calls them."""
-    return frozenset(_modules(tensors))
+    return frozenset(modules_in(tensors))
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def difference(parts: Parts, shape: torch.Size) -> Tensor:
     return (torch.kron(first.contiguous(), second.contiguous()) * scale).reshape(shape)
 
 
-def _modules(tensors: Iterable[str]) -> dict[str, dict[str, str]]:
+def modules_in(tensors: Iterable[str]) -> dict[str, dict[str, str]]:
     """Module name → what its tensors are → their full keys."""
     modules: dict[str, dict[str, str]] = {}
     for key in tensors:
@@ -160,7 +160,8 @@ def _modules(tensors: Iterable[str]) -> dict[str, dict[str, str]]:
     return modules
 
 
-def _changed(weight: Tensor, *, parts: Parts, strength: float) -> Tensor:
+def apply_parts(weight: Tensor, *, parts: Parts, strength: float) -> Tensor:
+    """A weight changed by one module's trained tensors, in float32."""
     placed = {name: tensor.to(weight.device) for name, tensor in parts.items()}
     delta = difference(placed, weight.shape)
     if "dora_scale" not in placed:

@@ -40,7 +40,7 @@ def names_of(network: str, shapes: Mapping[str, torch.Size]) -> dict[str, tuple[
     """
     weights = [key for key in shapes if key.endswith(".weight")]
     if network == "unet":
-        table = _ldm_table(shapes)
+        table = ldm_table(shapes)
         return {key: tuple(_unet_names(key.removesuffix(".weight"), table)) for key in weights}
     return {key: tuple(_text_names(key.removesuffix(".weight"), network)) for key in weights}
 
@@ -71,7 +71,7 @@ def _text_names(name: str, network: str) -> Iterator[str]:
         yield f"text_encoders.{prefix}.{inner}"
 
 
-def _ldm_table(shapes: Mapping[str, torch.Size]) -> KeyTable | None:
+def ldm_table(shapes: Mapping[str, torch.Size]) -> KeyTable | None:
     """How a single file would call the weights of a UNet of these shapes."""
     infos = {key: TensorInfo(tuple(shape), torch.float32) for key, shape in shapes.items()}
     try:

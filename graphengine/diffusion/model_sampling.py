@@ -119,6 +119,9 @@ class ModelSampling:
 @lru_cache(maxsize=32)
 def model_sampling(sampling: Sampling) -> ModelSampling:
     """The noise levels and parametrisation that ``sampling`` describes."""
+    if sampling.own is not None:
+        own: ModelSampling = sampling.own
+        return own
     levels, timesteps = _levels(sampling)
     return ModelSampling(sampling, levels.float(), timesteps, levels.log().float())
 
@@ -149,11 +152,11 @@ def _discrete_table(sampling: Sampling) -> Tensor:
     betas = torch.linspace(BETA_START**0.5, BETA_END**0.5, TRAINING_STEPS, dtype=torch.float64) ** 2
     alphas = torch.cumprod(1.0 - betas, dim=0)
     if sampling.zero_terminal_snr:
-        alphas = _zero_terminal_snr(alphas)
+        alphas = zero_terminal_snr(alphas)
     return torch.sqrt((1 - alphas) / alphas)
 
 
-def _zero_terminal_snr(alphas: Tensor) -> Tensor:
+def zero_terminal_snr(alphas: Tensor) -> Tensor:
     """Cumulative products rescaled to end at (nearly) pure noise: Lin et al. 2023, Alg. 1."""
     roots = alphas.sqrt()
     first, last = roots[0].clone(), roots[-1].clone()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from graphengine.diffusion.brownian import BrownianTree
+from graphengine.sockets import Latent, Noise
 
 StepNoise = Callable[[Tensor, Tensor], Tensor]
 """(sigma, sigma_next) → unit-variance noise like x."""
@@ -33,6 +34,16 @@ def initial_noise(latent: Tensor, seed: int, batch_index: Sequence[int] | None =
 
 def _normal(shape: tuple[int, ...], dtype: torch.dtype, generator: torch.Generator) -> Tensor:
     return torch.randn(shape, dtype=dtype, generator=generator, device="cpu")
+
+
+def noise_for(latent: Latent, noise: Noise) -> Tensor:
+    """The noise of a NOISE for a latent: [B, C, h, w], zeros where there is none."""
+    if noise.own is not None:
+        drawn: Tensor = noise.own(latent)
+        return drawn.to(latent.samples)
+    if noise.seed is None:
+        return torch.zeros_like(latent.samples)
+    return initial_noise(latent.samples, noise.seed, latent.batch_index)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from graphengine.diffusion.inpaint import Inpainting, further_channels
 from graphengine.diffusion.latent_space import into_model, out_of_model
 from graphengine.diffusion.model_sampling import ModelSampling, model_sampling
 from graphengine.diffusion.networks import twin
-from graphengine.diffusion.noise import SamplerNoise, initial_noise
+from graphengine.diffusion.noise import SamplerNoise, initial_noise, noise_for
 from graphengine.diffusion.residency import ModelStore
 from graphengine.diffusion.samplers import ALL_SAMPLERS
 from graphengine.diffusion.samplers.steps import Callback, Denoise, Run, Step
@@ -178,9 +178,7 @@ def sample_custom(
     if len(values) < 2:
         return Sampled(latent, latent)
     seed = sampler_seed if sampler_seed is not None else noise.seed or 0
-    start = torch.zeros_like(latent.samples)
-    if noise.seed is not None:
-        start = initial_noise(latent.samples, noise.seed, latent.batch_index)
+    start = noise_for(latent, noise)
     session = _Session(store, guider, sampler, values, latent, start, seed, watch)
     return store.with_memory(session.run)
 
@@ -204,11 +202,11 @@ def checked_latent(latent: Latent, model: Model) -> Latent:
 def add_noise(model: Model, noise: Noise, sigmas: Sigmas, latent: Latent) -> Latent:
     """``latent`` under noise: of the first level, or of what lies between first and last."""
     latent, values = checked_latent(latent, model), sigmas.values.float().cpu()
-    if len(values) == 0 or noise.seed is None:
+    if len(values) == 0 or (noise.seed is None and noise.own is None):
         return latent
     levels, family = model_sampling(model.sampling), model.family
     level = (values[0] - values[-1]).abs() if len(values) > 1 else values[0]
-    drawn = initial_noise(latent.samples, noise.seed, latent.batch_index)
+    drawn = noise_for(latent, noise)
     noisy = levels.add_noise(into_model(latent.samples, family), drawn, level)
     return replace(latent, samples=out_of_model(noisy, family))
 
@@ -285,7 +283,7 @@ class _Session:
         stack.enter_context(grounding.attached())
         check = self.watch.check_cancelled
         network = Network(unet, levels, place.dtype, self.sigmas, check, options)
-        return Guided(network, groups, rule, guider.scales, options)
+        return Guided(network, groups, rule, guider.scales, options, guider.own, model)
 
     def _mask(self, latent: Tensor) -> Tensor | None:
         if self.latent.noise_mask is None:
@@ -306,9 +304,9 @@ class _Session:
 
     def _stepped(self, run: Run, x: Tensor) -> Tensor:
         name, options = self.sampler.name, dict(self.sampler.options)
-        if name not in ALL_SAMPLERS:
+        method = self.sampler.own or ALL_SAMPLERS.get(name)
+        if method is None:
             raise InputError("unknown_sampler", name=name, known=", ".join(ALL_SAMPLERS))
-        method = ALL_SAMPLERS[name]
         try:
             inspect.signature(method).bind(run, x, self.sigmas, **options)
         except TypeError as error:

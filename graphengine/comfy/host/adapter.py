@@ -101,6 +101,7 @@ class HostedNode:
             context_name=CONTEXT,
             deprecated=bool(getattr(cls, "DEPRECATED", False)),
             experimental=bool(getattr(cls, "EXPERIMENTAL", False)),
+            search=tuple(map(str, getattr(cls, "SEARCH_ALIASES", None) or ())),
             origin=self._origin,
             hosted=Hosted(
                 self.refresh,

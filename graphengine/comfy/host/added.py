@@ -13,10 +13,14 @@ PromptHandler = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Added:
-    """One plugin's additions; they go when the plugin is loaded anew."""
+    """One plugin's additions; they go when the plugin is loaded anew.
+
+    ``classes``: of nodes, put directly among all nodes' classes.
+    """
 
     def __init__(self) -> None:
         self.prompt_handlers: list[PromptHandler] = []
+        self.classes: dict[str, Any] = {}
 
     @cached_property
     def routes(self) -> web.RouteTableDef:

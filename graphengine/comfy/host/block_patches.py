@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextvars import ContextVar
+from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from graphengine.diffusion.guidance import PRESENT_CALL, SamplingOption
-from graphengine.diffusion.model_sampling import ModelSampling
+from graphengine.diffusion.guidance import PRESENT_CALL, NetworkCall
 
-Where = tuple[Any, ...]
-"""``(part, number)`` of a block, or with the number of the layer within its transformer."""
+_NONE: Mapping[str, Any] = MappingProxyType({})
+_PRESENT: ContextVar[Mapping[str, Any]] = ContextVar("transformer_options", default=_NONE)
+"""The ``transformer_options`` of the call that is under way."""
 PATCHES = frozenset(
     (
         "attn1_patch",
@@ -58,85 +60,71 @@ class Attention(NamedTuple):
     layer: int
 
 
-@dataclass(frozen=True, eq=False)
-class BlockPatches(SamplingOption):
-    """All functions that a model has been given.
+@contextmanager
+def present(options: Mapping[str, Any] | None) -> Iterator[None]:
+    """Let the functions in these ``transformer_options`` act, until left."""
+    token = _PRESENT.set(options or _NONE)
+    try:
+        yield
+    finally:
+        _PRESENT.reset(token)
 
-    ``patches``: by name, in the order in which they act. ``replacements``: for attn1 and attn2 by
-    place. ``options``: what ``transformer_options`` held; functions get it with their own place.
-    """
 
-    patches: Mapping[str, tuple[Callable[..., Any], ...]] = field(default_factory=dict)
-    replacements: Mapping[str, Mapping[Where, Callable[..., Tensor]]] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+@contextmanager
+def attached(unet: nn.Module) -> Iterator[None]:
+    """Let the present options' functions act in this network, until left."""
+    blocks = list(blocks_of(unet))
+    before = [(layer.module, layer.module.processor) for layer in attentions_of(blocks)]
+    for layer in attentions_of(blocks):
+        layer.module.processor = _Processor(layer.module.processor, layer)
+    hooks = [*_inputs(blocks), *_outputs(unet, blocks)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, processor in before:
+            module.processor = processor
 
-    def patched(self, name: str, patch: Callable[..., Any]) -> BlockPatches:
-        """With one more function."""
-        return replace(self, patches={**self.patches, name: (*self.patches.get(name, ()), patch)})
 
-    def replaced(self, kind: str, where: Where, patch: Callable[..., Tensor]) -> BlockPatches:
-        """With an attention done by another function."""
-        there = {**self.replacements.get(kind, {}), where: patch}
-        return replace(self, replacements={**self.replacements, kind: there})
+def about_call(call: NetworkCall, **more: Any) -> dict[str, Any]:
+    """What a function is told beside its tensors."""
+    return {
+        **_PRESENT.get(),
+        "original_shape": list(call.x.shape),
+        "activations_shape": list(call.x.shape),
+        "cond_or_uncond": list(call.sides),
+        "uuids": list(call.sides),
+        "sigmas": call.sigma.to(call.x.device).expand(len(call.x)),
+        **more,
+    }
 
-    @contextmanager
-    def attach(
-        self, unet: nn.Module, levels: ModelSampling, shape: tuple[int, ...]
-    ) -> Iterator[None]:
-        """Let all functions act on this sampling's network, until left."""
-        del levels, shape
-        blocks = list(blocks_of(unet))
-        before = [(layer.module, layer.module.processor) for layer in attentions_of(blocks)]
-        for layer in attentions_of(blocks):
-            layer.module.processor = _Processor(layer.module.processor, layer, self)
-        hooks = [*self._inputs(blocks), *self._outputs(unet, blocks)]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-            for module, processor in before:
-                module.processor = processor
 
-    def about(self, block: tuple[str, int], **more: Any) -> dict[str, Any]:
-        """What a function is told beside its tensors."""
-        call = PRESENT_CALL.get()
-        return {
-            **self.options,
-            "patches": {name: list(patches) for name, patches in self.patches.items()},
-            "patches_replace": {kind: dict(found) for kind, found in self.replacements.items()},
-            "block": block,
-            "original_shape": list(call.x.shape),
-            "cond_or_uncond": list(call.sides),
-            "sigmas": call.sigma.to(call.x.device).expand(len(call.x)),
-            **more,
-        }
+def _patches(name: str) -> tuple[Callable[..., Any], ...]:
+    return tuple((_PRESENT.get().get("patches") or {}).get(name, ()))
 
-    def _inputs(self, blocks: list[Block]) -> Iterator[Any]:
-        """Hooks behind the input blocks, and before what comes next (behind the skip)."""
-        behind = self.patches.get("input_block_patch", ())
-        after_skip = self.patches.get("input_block_patch_after_skip", ())
-        for block, following in pairwise(blocks):
-            if block.part != "input":
-                break
-            if behind:
-                hook = _Behind(self, block, behind)
-                yield block.modules[-1].register_forward_hook(hook)
-            if after_skip:
-                before = _Before(self, block, after_skip)
-                yield following.modules[0].register_forward_pre_hook(before)
 
-    def _outputs(self, unet: nn.Module, blocks: list[Block]) -> Iterator[Any]:
-        """Hooks before the decoder's residual blocks, whose input is [backbone, skip]."""
-        from graphengine.diffusion.freeu import decoder_blocks
+def _about(**more: Any) -> dict[str, Any]:
+    return about_call(PRESENT_CALL.get(), **more)
 
-        patches = self.patches.get("output_block_patch", ())
-        if patches:
-            widths = [width for _, width in decoder_blocks(unet)]
-            decoder = [block for block in blocks if block.part == "output"]
-            for block, width in zip(decoder, widths, strict=True):
-                hook = _Joined(self, block, patches, width)
-                yield block.modules[0].register_forward_pre_hook(hook)
+
+def _inputs(blocks: list[Block]) -> Iterator[Any]:
+    """Hooks behind the input blocks, and before what comes next (behind the skip)."""
+    for block, following in pairwise(blocks):
+        if block.part != "input":
+            break
+        yield block.modules[-1].register_forward_hook(_Behind(block))
+        yield following.modules[0].register_forward_pre_hook(_Before(block))
+
+
+def _outputs(unet: nn.Module, blocks: list[Block]) -> Iterator[Any]:
+    """Hooks before the decoder's residual blocks, whose input is [backbone, skip]."""
+    from graphengine.diffusion.freeu import decoder_blocks
+
+    widths = [width for _, width in decoder_blocks(unet)]
+    decoder = [block for block in blocks if block.part == "output"]
+    for block, width in zip(decoder, widths, strict=True):
+        yield block.modules[0].register_forward_pre_hook(_Joined(block, width))
 
 
 def blocks_of(unet: nn.Module) -> Iterator[Block]:
@@ -184,7 +172,6 @@ class _Processor:
 
     inner: Callable[..., Tensor]
     layer: Attention
-    option: BlockPatches
 
     def __call__(
         self,
@@ -193,30 +180,32 @@ class _Processor:
         encoder_hidden_states: Tensor | None = None,
         **options: Any,
     ) -> Tensor:
-        kind, option = self.layer.kind, self.option
-        about = self._about(module)
-        patches = option.patches.get(f"{kind}_patch", ())
+        kind = self.layer.kind
+        before, behind = _patches(f"{kind}_patch"), _patches(f"{kind}_output_patch")
         replacement = self._replacement()
-        if not patches and replacement is None:
+        answer: Tensor
+        if not before and replacement is None:
             answer = self.inner(
                 module, hidden_states, encoder_hidden_states=encoder_hidden_states, **options
             )
+            about = self._told(module) if behind else {}
         else:
+            about = self._told(module)
             x = hidden_states
             context = x if encoder_hidden_states is None else encoder_hidden_states
             value = context
-            for patch in patches:
+            for patch in before:
                 x, context, value = patch(x, context, value, about)
             q, k, v = module.to_q(x), module.to_k(context), module.to_v(value)
             attend = replacement or _attention
             answer = module.to_out[0](attend(q, k, v, about))
-        for patch in option.patches.get(f"{kind}_output_patch", ()):
+        for patch in behind:
             answer = patch(answer, about)
         return answer
 
-    def _about(self, module: Any) -> dict[str, Any]:
-        return self.option.about(
-            self.layer.block,
+    def _told(self, module: Any) -> dict[str, Any]:
+        return _about(
+            block=self.layer.block,
             transformer_index=self.layer.transformer,
             block_index=self.layer.layer,
             n_heads=module.heads,
@@ -224,8 +213,9 @@ class _Processor:
         )
 
     def _replacement(self) -> Callable[..., Tensor] | None:
-        found = self.option.replacements.get(self.layer.kind, {})
-        return found.get((*self.layer.block, self.layer.layer)) or found.get(self.layer.block)
+        found = (_PRESENT.get().get("patches_replace") or {}).get(self.layer.kind, {})
+        exact: Callable[..., Tensor] | None = found.get((*self.layer.block, self.layer.layer))
+        return exact or found.get(self.layer.block)
 
 
 def _attention(q: Tensor, k: Tensor, v: Tensor, about: Mapping[str, Any]) -> Tensor:
@@ -242,15 +232,16 @@ def _attention(q: Tensor, k: Tensor, v: Tensor, about: Mapping[str, Any]) -> Ten
 class _Behind:
     """A hook that changes what a block gives, [B, C, H, W]."""
 
-    option: BlockPatches
     block: Block
-    patches: tuple[Callable[..., Tensor], ...]
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
         del module, inputs
+        patches = _patches("input_block_patch")
+        if not patches:
+            return None
         h = output if isinstance(output, Tensor) else output[0]
-        about = self.option.about((self.block.part, self.block.number))
-        for patch in self.patches:
+        about = _about(block=(self.block.part, self.block.number))
+        for patch in patches:
             h = patch(h, about)
         if isinstance(output, Tensor):
             return h
@@ -261,15 +252,16 @@ class _Behind:
 class _Before:
     """A hook that changes what the next block gets, but not what skips to the decoder."""
 
-    option: BlockPatches
     block: Block
-    patches: tuple[Callable[..., Tensor], ...]
 
-    def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         del module
+        patches = _patches("input_block_patch_after_skip")
+        if not patches:
+            return None
         h, *rest = inputs
-        about = self.option.about((self.block.part, self.block.number))
-        for patch in self.patches:
+        about = _about(block=(self.block.part, self.block.number))
+        for patch in patches:
             h = patch(h, about)
         return (h, *rest)
 
@@ -278,16 +270,17 @@ class _Before:
 class _Joined:
     """A hook that changes backbone and skip before they are worked on together."""
 
-    option: BlockPatches
     block: Block
-    patches: tuple[Callable[..., Any], ...]
     width: int
 
-    def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         del module
+        patches = _patches("output_block_patch")
+        if not patches:
+            return None
         joined, *rest = inputs
         h, skip = joined[:, : self.width].clone(), joined[:, self.width :].clone()
-        about = self.option.about((self.block.part, self.block.number))
-        for patch in self.patches:
+        about = _about(block=(self.block.part, self.block.number))
+        for patch in patches:
             h, skip = patch(h, skip, about)
         return (torch.cat([h, skip], dim=1), *rest)

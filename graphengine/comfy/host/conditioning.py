@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from graphengine.comfy.host.other_networks import applications_of, chain_of
 from graphengine.sockets import Area, Condition, Conditioning
 
 _SIZES = (
@@ -24,7 +25,6 @@ _NAMES = {
     "set_area_to_bounds": "mask_sets_area",
     "start_percent": "start",
     "end_percent": "end",
-    "control": "control",
     "control_apply_to_uncond": "control_on_negative",
     "concat_latent_image": "concat_latent",
     "concat_mask": "concat_mask",
@@ -50,6 +50,8 @@ def _options(condition: Condition) -> dict[str, Any]:
         if getattr(condition, field) is not getattr(_USUAL, field)
         and getattr(condition, field) != ()
     }
+    if condition.control:
+        options["control"] = chain_of(condition.control)
     if condition.area is not None:
         area = condition.area
         where = (area.height, area.width, area.y, area.x)
@@ -59,11 +61,10 @@ def _options(condition: Condition) -> dict[str, Any]:
 
 def _condition(embedding: Any, options: Mapping[str, Any]) -> Condition:
     fields = {_NAMES[name]: value for name, value in options.items() if name in _NAMES}
-    known = {*_NAMES, *_SIZES, "area"}
-    if fields.get("control") is None:
-        fields.pop("control", None)
+    known = {*_NAMES, *_SIZES, "area", "control"}
     return Condition(
         embedding,
+        control=applications_of(options.get("control")),
         area=_area(options.get("area")),
         size={name: options[name] for name in _SIZES if name in options},
         extra={name: value for name, value in options.items() if name not in known},

@@ -57,6 +57,69 @@ _METHODS: Mapping[str, tuple[str, str]] = {
     "ImageScale": ("upscale", "image upscale_method width height crop"),
     "ImageScaleBy": ("upscale", "image upscale_method scale_by"),
     "LoadImage": ("load_image", "image"),
+    "LoadImageMask": ("load_image", "image channel"),
+    "ImageInvert": ("invert", "image"),
+    "ImageBatch": ("batch", "image1 image2"),
+    "ImagePadForOutpaint": ("expand_image", "image left top right bottom feathering"),
+    "ImageUpscaleWithModel": ("upscale", "upscale_model image"),
+    "UpscaleModelLoader": ("load_model", "model_name"),
+    "ImageCompositeMasked": ("composite", "destination source x y resize_source mask"),
+    "MaskComposite": ("combine", "destination source x y operation"),
+    "GrowMask": ("expand_mask", "mask expand tapered_corners"),
+    "FeatherMask": ("feather", "mask left top right bottom"),
+    "MaskToImage": ("mask_to_image", "mask"),
+    "ImageToMask": ("image_to_mask", "image channel"),
+    "SolidMask": ("solid", "value width height"),
+    "InvertMask": ("invert", "mask"),
+    "ImageCrop": ("crop", "image width height x y"),
+    "RepeatLatentBatch": ("repeat", "samples amount"),
+    "LatentFromBatch": ("frombatch", "samples batch_index length"),
+    "LatentComposite": ("composite", "samples_to samples_from x y feather"),
+    "CLIPVisionLoader": ("load_clip", "clip_name"),
+    "CLIPVisionEncode": ("encode", "clip_vision image crop"),
+    "unCLIPConditioning": (
+        "apply_adm",
+        "conditioning clip_vision_output strength noise_augmentation",
+    ),
+    "ConditioningAverage": (
+        "addWeighted",
+        "conditioning_to conditioning_from conditioning_to_strength",
+    ),
+    "ConditioningSetTimestepRange": ("set_range", "conditioning start end"),
+    "ConditioningSetAreaPercentage": ("append", "conditioning width height x y strength"),
+    "CLIPTextEncodeSDXL": (
+        "encode",
+        "clip width height crop_w crop_h target_width target_height text_g text_l",
+    ),
+    "CLIPTextEncodeSDXLRefiner": ("encode", "clip ascore width height text"),
+    "SamplerCustom": (
+        "sample",
+        "model add_noise noise_seed cfg positive negative sampler sigmas latent_image",
+    ),
+    "SamplerCustomAdvanced": ("sample", "noise guider sampler sigmas latent_image"),
+    "KSamplerSelect": ("get_sampler", "sampler_name"),
+    "BasicScheduler": ("get_sigmas", "model scheduler steps denoise"),
+    "RandomNoise": ("get_noise", "noise_seed"),
+    "BasicGuider": ("get_guider", "model conditioning"),
+    "CFGGuider": ("get_guider", "model positive negative cfg"),
+    "KarrasScheduler": ("get_sigmas", "steps sigma_max sigma_min rho"),
+    "SplitSigmas": ("get_sigmas", "sigmas step"),
+    "ModelSamplingDiscrete": ("patch", "model sampling zsnr"),
+    "RescaleCFG": ("patch", "model multiplier"),
+    "FreeU": ("patch", "model b1 b2 s1 s2"),
+    "FreeU_V2": ("patch", "model b1 b2 s1 s2"),
+    "DifferentialDiffusion": ("apply", "model"),
+    "ImageBlend": ("blend_images", "image1 image2 blend_factor blend_mode"),
+    "ImageBlur": ("blur", "image blur_radius sigma"),
+    "ImageSharpen": ("sharpen", "image sharpen_radius sigma alpha"),
+    "ImageScaleToTotalPixels": ("upscale", "image upscale_method megapixels"),
+    "Canny": ("detect_edge", "image low_threshold high_threshold"),
+    "ModelMergeSimple": ("merge", "model1 model2 ratio"),
+    "AlignYourStepsScheduler": ("get_sigmas", "model_type steps denoise"),
+    "TomePatchModel": ("patch", "model ratio"),
+    "HyperTile": ("patch", "model tile_size swap_size max_depth scale_depth"),
+    "PerturbedAttentionGuidance": ("patch", "model scale"),
+    "SelfAttentionGuidance": ("patch", "model scale blur_sigma"),
     "SaveImage": ("save_images", "images filename_prefix prompt extra_pnginfo"),
     "PreviewImage": ("save_images", "images filename_prefix prompt extra_pnginfo"),
 }
@@ -177,17 +240,42 @@ _BASES: Mapping[str, type[CoreNode]] = {
 }
 
 
+_EXTRA_NAMES: Mapping[str, str] = {
+    "Blend": "ImageBlend",
+    "Blur": "ImageBlur",
+    "Quantize": "ImageQuantize",
+    "Sharpen": "ImageSharpen",
+}
+"""What ComfyUI calls the classes of some nodes."""
+
+
+def extra_name(module: str, name: str) -> Any:
+    """What ``comfy_extras`` has under a name: the class of one of our nodes, or see `missing`."""
+    from graphengine.comfy.host.stand_ins import missing
+    from graphengine.comfy.modules import the_host
+
+    spec = None
+    if not name.startswith("_"):
+        spec = the_host().registry.get(_EXTRA_NAMES.get(name, name))
+    return missing(module, name) if spec is None or spec.hosted else core_class(spec)
+
+
 class CoreClasses(Mapping[str, Any]):
     """All nodes by id: ours as classes of ComfyUI's, plugins' as they are."""
 
-    def __init__(self, registry: Callable[[], Registry], hosted: Callable[[], Mapping[str, Any]]):
+    def __init__(
+        self,
+        registry: Callable[[], Registry],
+        hosted: Callable[[], Mapping[str, Any]],
+        adding: Callable[[], dict[str, Any]],
+    ):
         self._registry = registry
         self._hosted = hosted
+        self._adding = adding
         self._made: dict[str, Any] = {}
-        self._added: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        known = self._added.get(name) or self._hosted().get(name)
+        known = self._adding().get(name) or self._hosted().get(name)
         if known is not None:
             return known
         spec = self._registry().get(name)
@@ -198,14 +286,14 @@ class CoreClasses(Mapping[str, Any]):
         return self._made[name]
 
     def __setitem__(self, name: str, cls: Any) -> None:
-        self._added[name] = cls
+        self._adding()[name] = cls
 
     def update(self, more: Mapping[str, Any]) -> None:
-        """Let plugins find further classes here; they become no nodes by that."""
-        self._added.update(more)
+        """Add classes, which become nodes of the plugin that is being imported."""
+        self._adding().update(more)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys((*self._registry().ids(), *self._hosted(), *self._added)))
+        return iter(dict.fromkeys((*self._registry().ids(), *self._hosted(), *self._adding())))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphengine import sockets
-from graphengine.comfy.host import conditioning, networks
+from graphengine.comfy.host import conditioning, model_patcher, networks, other_networks
 from graphengine.errors import InputError
 from graphengine.results import Block, Items, Lazy
 from graphengine.spec import NodeSpec
@@ -93,6 +93,28 @@ def _latent_dict(latent: sockets.Latent) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def _sampler(sampler: sockets.Sampler) -> Any:
+    from graphengine.comfy.host.sampler_methods import hosted_sampler
+
+    return hosted_sampler(sampler)
+
+
+def _sampler_of(value: Any) -> sockets.Sampler:
+    from graphengine.comfy.host.sampler_methods import sampler_of
+
+    return sampler_of(value)
+
+
+def _guider(guider: sockets.Guider) -> Any:
+    from graphengine.comfy.host.guiders import hosted_guider
+
+    return hosted_guider(guider)
+
+
+def _guider_of(value: Any) -> sockets.Guider:
+    return value.as_guider()  # type: ignore[no-any-return]  # of CFGGuider or derived from it
+
+
 def _image(value: Any) -> sockets.Image:
     return sockets.Image(value if value.ndim == 4 else value.unsqueeze(0))
 
@@ -107,10 +129,16 @@ TO_HOSTED: Mapping[type, Callable[[Any], Any]] = {
     sockets.Latent: _latent_dict,
     sockets.Sigmas: lambda sigmas: sigmas.values,
     sockets.Conditioning: conditioning.to_list,
-    sockets.Model: networks.ModelPatcher,
+    sockets.Model: model_patcher.ModelPatcher,
     sockets.Clip: networks.Clip,
     sockets.Vae: networks.Vae,
     sockets.Noise: networks.Noise,
+    sockets.Sampler: _sampler,
+    sockets.Guider: _guider,
+    sockets.ControlNet: other_networks.ControlNet,
+    sockets.ClipVision: other_networks.ClipVisionModel,
+    sockets.ClipVisionOutput: other_networks.vision_output,
+    sockets.UpscaleModel: other_networks.UpscaleModel,
 }
 """Sockets whose values ComfyUI's nodes know in another form; others are handed on as they are."""
 _TO_OURS: Mapping[str, Callable[[Any], Any]] = {
@@ -119,8 +147,14 @@ _TO_OURS: Mapping[str, Callable[[Any], Any]] = {
     "LATENT": _latent,
     "SIGMAS": sockets.Sigmas,
     "CONDITIONING": conditioning.from_list,
-    "MODEL": networks.model_of,
+    "MODEL": model_patcher.model_of,
     "CLIP": networks.clip_of,
     "VAE": networks.vae_of,
     "NOISE": networks.noise_of,
+    "SAMPLER": _sampler_of,
+    "GUIDER": _guider_of,
+    "CONTROL_NET": other_networks.description_of,
+    "CLIP_VISION": other_networks.description_of,
+    "CLIP_VISION_OUTPUT": other_networks.vision_output_of,
+    "UPSCALE_MODEL": other_networks.description_of,
 }

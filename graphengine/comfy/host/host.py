@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphengine.comfy.host import body
 from graphengine.comfy.host.added import Added, PromptHandler
+from graphengine.comfy.host.added_methods import offer_added_methods
 from graphengine.comfy.host.instances import Instances
 from graphengine.comfy.host.running import running_context
 from graphengine.context import Context, Surroundings
@@ -116,6 +117,7 @@ class Host:
         specs = {name: spec for pack in self.packs for name, spec in pack.specs.items()}
         for spec in specs.values():
             registry.add(spec)
+        offer_added_methods(registry, "".join(pack.digest for pack in self.packs))
 
     def surroundings(self) -> AbstractContextManager[Any]:
         """What a whole run is in: no gradients, as hosted nodes expect it."""

@@ -7,7 +7,7 @@ computes is imported in the methods, so that hosting a plugin does not import it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,7 @@ from graphengine import sockets
 from graphengine.comfy.host.running import running_context
 
 if TYPE_CHECKING:
-    from graphengine.comfy.host.block_patches import BlockPatches
     from graphengine.diffusion.clip import Chunks
-    from graphengine.diffusion.model_sampling import ModelSampling
     from graphengine.diffusion.residency import ModelStore
 
 _PICTURE_PIXELS = 8
@@ -32,287 +30,6 @@ def store() -> ModelStore:
     from graphengine.comfy.modules import the_host
 
     return the_host().get_models()
-
-
-class ModelPatcher:
-    """A model; what it is asked to change it changes in its own description only."""
-
-    def __init__(self, model: sockets.Model, model_options: dict[str, Any] | None = None) -> None:
-        self.description = model
-        self.model_options: dict[str, Any] = model_options or {"transformer_options": {}}
-
-    def clone(self) -> ModelPatcher:
-        """Another one that may be changed by itself."""
-        options = dict(self.model_options)
-        options["transformer_options"] = dict(options.get("transformer_options", {}))
-        return ModelPatcher(self.description, options)
-
-    @property
-    def model(self) -> ModelPatcher:
-        """Itself: what plugins look for there (``model_sampling``, ``latent_format``) is here."""
-        return self
-
-    @property
-    def model_sampling(self) -> LevelsOf:
-        """Its noise levels."""
-        return LevelsOf(self.description.sampling)
-
-    @property
-    def latent_format(self) -> LatentFormat:
-        """How its latents are scaled."""
-        return LatentFormat(self.description.family)
-
-    def get_model_object(self, name: str) -> Any:
-        """``model_sampling``, ``latent_format`` or ``diffusion_model``, the network itself."""
-        if name == "diffusion_model":
-            return store().unet(self.description)
-        if name in ("model_sampling", "latent_format"):
-            return getattr(self, name)
-        raise _not_here("MODEL", f"get_model_object({name!r})")
-
-    def add_object_patch(self, name: str, obj: Any) -> None:
-        """Sample as another model's ``model_sampling`` says."""
-        if name != "model_sampling" or not isinstance(obj, LevelsOf):
-            raise _not_here("MODEL", f"add_object_patch({name!r})")
-        self.description = replace(self.description, sampling=obj.sampling)
-
-    def add_patches(
-        self, patches: Mapping[str, Any], strength_patch: float = 1.0, strength_model: float = 1.0
-    ) -> list[str]:
-        """Add tensors to weights, both named as in a checkpoint; returns the names."""
-        from graphengine.comfy.host.weight_patches import DiffPatch
-
-        patch = DiffPatch.of(self.description.weights, patches, strength_patch, strength_model)
-        self.description = replace(self.description, patches=(*self.description.patches, patch))
-        return list(patches)
-
-    def set_model_sampler_cfg_function(
-        self, sampler_cfg_function: Callable[..., Any], disable_cfg1_optimization: bool = False
-    ) -> None:
-        """Combine the two predictions by another rule."""
-        from graphengine.comfy.host.model_options import CfgFunction
-
-        del disable_cfg1_optimization
-        self.model_options["sampler_cfg_function"] = sampler_cfg_function
-        self._add(CfgFunction(sampler_cfg_function))
-
-    def set_model_sampler_post_cfg_function(
-        self, post_cfg_function: Callable[..., Any], disable_cfg1_optimization: bool = False
-    ) -> None:
-        """Change the guided prediction further."""
-        from graphengine.comfy.host.model_options import PostCfgFunction
-
-        del disable_cfg1_optimization
-        self.model_options.setdefault("sampler_post_cfg_function", []).append(post_cfg_function)
-        self._add(PostCfgFunction(post_cfg_function))
-
-    def set_model_sampler_pre_cfg_function(
-        self, pre_cfg_function: Callable[..., Any], disable_cfg1_optimization: bool = False
-    ) -> None:
-        """Change both predictions before they are combined."""
-        from graphengine.comfy.host.model_options import PreCfgFunction
-
-        del disable_cfg1_optimization
-        self.model_options.setdefault("sampler_pre_cfg_function", []).append(pre_cfg_function)
-        self._add(PreCfgFunction(pre_cfg_function))
-
-    def set_model_unet_function_wrapper(self, unet_wrapper_function: Callable[..., Any]) -> None:
-        """Stand around each call of the network."""
-        from graphengine.comfy.host.model_options import UnetWrapper
-
-        self.model_options["model_function_wrapper"] = unet_wrapper_function
-        self._add(UnetWrapper(unet_wrapper_function))
-
-    def set_model_patch(self, patch: Callable[..., Any], name: str) -> None:
-        """Let a function act in the network's blocks, by the name of what it changes."""
-        from graphengine.comfy.host.block_patches import PATCHES
-
-        if name not in PATCHES:
-            raise _not_here("MODEL", f"set_model_patch({name!r})")
-        options = self.model_options["transformer_options"]
-        patches = options.setdefault("patches", {})
-        options["patches"] = {**patches, name: [*patches.get(name, ()), patch]}
-        self._change_blocks(lambda blocks: blocks.patched(name, patch))
-
-    def set_model_attn1_patch(self, patch: Callable[..., Any]) -> None:
-        """Change q's, k's and v's inputs of self-attention: (x, context, value, options)."""
-        self.set_model_patch(patch, "attn1_patch")
-
-    def set_model_attn2_patch(self, patch: Callable[..., Any]) -> None:
-        """Change q's, k's and v's inputs of cross-attention: (x, context, value, options)."""
-        self.set_model_patch(patch, "attn2_patch")
-
-    def set_model_attn1_output_patch(self, patch: Callable[..., Any]) -> None:
-        """Change what self-attention gives: (x, options)."""
-        self.set_model_patch(patch, "attn1_output_patch")
-
-    def set_model_attn2_output_patch(self, patch: Callable[..., Any]) -> None:
-        """Change what cross-attention gives: (x, options)."""
-        self.set_model_patch(patch, "attn2_output_patch")
-
-    def set_model_input_block_patch(self, patch: Callable[..., Any]) -> None:
-        """Change what an input block gives: (h, options)."""
-        self.set_model_patch(patch, "input_block_patch")
-
-    def set_model_input_block_patch_after_skip(self, patch: Callable[..., Any]) -> None:
-        """Change what an input block gives to the next one alone: (h, options)."""
-        self.set_model_patch(patch, "input_block_patch_after_skip")
-
-    def set_model_output_block_patch(self, patch: Callable[..., Any]) -> None:
-        """Change what an output block gets: (h, skip, options)."""
-        self.set_model_patch(patch, "output_block_patch")
-
-    def set_model_patch_replace(
-        self,
-        patch: Callable[..., Any],
-        name: str,
-        block_name: str,
-        number: int,
-        transformer_index: int | None = None,
-    ) -> None:
-        """Attend by another function in one block, or in one layer of it: (q, k, v, options)."""
-        if name not in ("attn1", "attn2"):
-            raise _not_here("MODEL", f"set_model_patch_replace({name!r})")
-        layer = () if transformer_index is None else (transformer_index,)
-        where = (block_name, number, *layer)
-        options = self.model_options["transformer_options"]
-        replaced = options.get("patches_replace", {})
-        there = {**replaced.get(name, {}), where: patch}
-        options["patches_replace"] = {**replaced, name: there}
-        self._change_blocks(lambda blocks: blocks.replaced(name, where, patch))
-
-    def set_model_attn1_replace(
-        self,
-        patch: Callable[..., Any],
-        block_name: str,
-        number: int,
-        transformer_index: int | None = None,
-    ) -> None:
-        """As `set_model_patch_replace`, for self-attention."""
-        self.set_model_patch_replace(patch, "attn1", block_name, number, transformer_index)
-
-    def set_model_attn2_replace(
-        self,
-        patch: Callable[..., Any],
-        block_name: str,
-        number: int,
-        transformer_index: int | None = None,
-    ) -> None:
-        """As `set_model_patch_replace`, for cross-attention."""
-        self.set_model_patch_replace(patch, "attn2", block_name, number, transformer_index)
-
-    def model_dtype(self) -> Any:
-        """The type in which it is computed."""
-        from graphengine.comfy.modules.comfy.model_management import unet_dtype
-
-        return unet_dtype()
-
-    def model_size(self) -> int:
-        """The bytes of its file."""
-        return self.description.weights.file.size_bytes
-
-    def is_clone(self, other: Any) -> bool:
-        """Whether another one has the same weights."""
-        return (
-            isinstance(other, ModelPatcher)
-            and other.description.weights == self.description.weights
-        )
-
-    @property
-    def load_device(self) -> Any:
-        """Where it is computed."""
-        from graphengine.comfy.modules.comfy.model_management import get_torch_device
-
-        return get_torch_device()
-
-    @property
-    def offload_device(self) -> Any:
-        """Where it waits."""
-        from graphengine.comfy.modules.comfy.model_management import intermediate_device
-
-        return intermediate_device()
-
-    def _add(self, option: sockets.ModelOption) -> None:
-        self.description = replace(self.description, options=(*self.description.options, option))
-
-    def _change_blocks(self, change: Callable[[BlockPatches], BlockPatches]) -> None:
-        """Change the functions in the network's blocks, which are one option of the model."""
-        from graphengine.comfy.host.block_patches import BlockPatches
-
-        options = self.description.options
-        there = next((each for each in options if isinstance(each, BlockPatches)), None)
-        own = {
-            name: value
-            for name, value in self.model_options["transformer_options"].items()
-            if name not in ("patches", "patches_replace")
-        }
-        changed = replace(change(there or BlockPatches()), options=own)
-        others = tuple(each for each in options if each is not there)
-        self.description = replace(self.description, options=(*others, changed))
-
-    def __getattr__(self, name: str) -> Any:
-        raise _not_here("MODEL", name)
-
-
-class LevelsOf:
-    """A model's noise levels."""
-
-    def __init__(self, sampling: sockets.Sampling) -> None:
-        self.sampling = sampling
-
-    @property
-    def levels(self) -> ModelSampling:
-        """They themselves."""
-        from graphengine.diffusion.model_sampling import model_sampling
-
-        return model_sampling(self.sampling)
-
-    @property
-    def sigmas(self) -> Any:
-        """All levels, ascending: [N] float32."""
-        return self.levels.table
-
-    @property
-    def sigma_min(self) -> Any:
-        """The lowest one."""
-        return self.levels.table[0]
-
-    @property
-    def sigma_max(self) -> Any:
-        """The highest one."""
-        return self.levels.table[-1]
-
-    def timestep(self, sigma: Any) -> Any:
-        """What the network is told for a level."""
-        return self.levels.timestep(sigma)
-
-    def sigma(self, timestep: Any) -> Any:
-        """The level of a timestep."""
-        return self.levels.sigma(timestep)
-
-    def percent_to_sigma(self, percent: float) -> float:
-        """The level at which so much of the denoising is done."""
-        return self.levels.percent_to_sigma(percent)
-
-
-class LatentFormat:
-    """How a family's latents are scaled."""
-
-    def __init__(self, family: sockets.Family) -> None:
-        self.family, self.scale_factor = family, family.latent_scale
-        self.latent_channels = family.latent_channels
-
-    def process_in(self, latent: Any) -> Any:
-        """The latent as the network sees it."""
-        from graphengine.diffusion.latent_space import into_model
-
-        return into_model(latent, self.family)
-
-    def process_out(self, latent: Any) -> Any:
-        """The network's latent as the VAE knows it."""
-        from graphengine.diffusion.latent_space import out_of_model
-
-        return out_of_model(latent, self.family)
 
 
 def _letter(kind: str) -> str:
@@ -381,9 +98,62 @@ class Clip:
         """[1, T, D] of a prompt."""
         return self.encode_from_tokens(self.tokenize(text))
 
-    def load_model(self) -> Clip:
+    def load_model(self, *args: Any, **kwargs: Any) -> Clip:
         """Itself: networks are loaded when they are used."""
+        del args, kwargs
         return self
+
+    @property
+    def patcher(self) -> Clip:
+        """Itself: what plugins load and clone there is here."""
+        return self
+
+    @property
+    def layer_idx(self) -> int | None:
+        """The layer at which it stops; None: its family's."""
+        return self.description.layer
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What makes tokens of texts."""
+        return Tokenizer(self)
+
+    @property
+    def cond_stage_model(self) -> TextEncoders:
+        """What makes conditions of tokens; each encoder alone is there by its letter."""
+        return TextEncoders(self)
+
+    def add_patches(
+        self, patches: Mapping[Any, Any], strength_patch: float = 1.0, strength_model: float = 1.0
+    ) -> list[Any]:
+        """Change weights, named ``clip_l.transformer…``; returns the names."""
+        from graphengine.comfy.host.weight_patches import PluginPatch
+
+        patch = PluginPatch.of(patches, strength_patch, strength_model)
+        self.description = replace(self.description, patches=(*self.description.patches, patch))
+        return list(patches)
+
+    def get_sd(self) -> dict[str, Any]:
+        """All weights, patched, named ``clip_l.transformer…``."""
+        from graphengine.comfy.host.weight_patches import stored_tensors
+
+        patches = self.description.patches
+        return {
+            name: tensor
+            for encoder in self.description.encoders
+            for name, tensor in stored_tensors(encoder.weights, encoder.kind, patches)
+        }
+
+    def get_key_patches(self) -> dict[str, Any]:
+        """All weights as patches for another one's ``add_patches``."""
+        return {name: [(tensor,)] for name, tensor in self.get_sd().items()}
+
+    @property
+    def load_device(self) -> Any:
+        """Where it is computed."""
+        from graphengine.comfy.modules.comfy.model_management import text_encoder_device
+
+        return text_encoder_device()
 
     def _condition(self, tokens: Mapping[str, Any]) -> sockets.Condition:
         from graphengine.diffusion.clip import encode_chunks_by_kind
@@ -407,14 +177,77 @@ class Clip:
         }
 
     def __getattr__(self, name: str) -> Any:
-        raise _not_here("CLIP", name)
+        raise not_here("CLIP", name)
+
+
+class Tokenizer:
+    """What makes tokens of texts, as plugins find it in a CLIP."""
+
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+
+    def tokenize_with_weights(
+        self, text: str, return_word_ids: bool = False, **kwargs: Any
+    ) -> dict[str, list[list[tuple[Any, ...]]]]:
+        """As the CLIP's ``tokenize``."""
+        return self._clip.tokenize(text, return_word_ids, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        raise not_here("CLIP", f"tokenizer.{name}")
+
+
+class TextEncoders:
+    """What makes conditions of tokens: all encoders, or one of them by its name ``clip_l``."""
+
+    def __init__(self, clip: Clip, kind: str | None = None) -> None:
+        self._clip, self._kind = clip, kind
+
+    @property
+    def description(self) -> sockets.Clip:
+        """The encoders, as ours."""
+        return self._clip.description
+
+    def encode_token_weights(self, tokens: Any) -> tuple[Any, Any]:
+        """[1, T, D] and [1, P] of tokens; of one encoder's chunks if this is one."""
+        if self._kind is not None and not isinstance(tokens, Mapping):
+            tokens = {_letter(self._kind): tokens}
+        cond, pooled = self._clip.encode_from_tokens(tokens, return_pooled=True)
+        return cond, pooled
+
+    def clip_layer(self, layer_idx: int) -> None:
+        """Stop at a layer: -1 is the last one."""
+        self._clip.clip_layer(layer_idx)
+
+    def set_clip_options(self, options: Mapping[str, Any]) -> None:
+        """Stop at ``options["layer"]``."""
+        if options.get("layer") is not None:
+            self._clip.clip_layer(options["layer"])
+
+    def reset_clip_options(self) -> None:
+        """Nothing to do: what is set is set on this CLIP only."""
+
+    def __getattr__(self, name: str) -> Any:
+        description = self._clip.description
+        for encoder in description.encoders:
+            if self._kind is None and encoder.kind == name:
+                return TextEncoders(Clip(replace(description, encoders=(encoder,))), name)
+        raise not_here("CLIP", f"cond_stage_model.{name}")
 
 
 class Vae:
     """What turns pictures into latents and back."""
 
-    def __init__(self, vae: sockets.Vae) -> None:
-        self.description = vae
+    latent_dim = 2
+    output_channels = 3
+    working_dtypes: tuple[Any, ...] = ()
+
+    def __init__(self, vae: Any = None, *, sd: Any = None, **more: Any) -> None:
+        del more
+        if not isinstance(vae, sockets.Vae):
+            from graphengine.diffusion.checkpoint import load_vae_file
+
+            vae = load_vae_file(file_of(vae if sd is None else sd))
+        self.description: sockets.Vae = vae
         self.latent_channels = vae.family.latent_channels
         self.downscale_ratio = self.upscale_ratio = 1 if vae.weights is None else _PICTURE_PIXELS
 
@@ -466,6 +299,55 @@ class Vae:
         latent = sockets.Latent(samples)
         return decode(store(), self.description, latent, tiling=tiling).pixels
 
+    @property
+    def device(self) -> Any:
+        """Where it is computed."""
+        from graphengine.comfy.modules.comfy.model_management import vae_device
+
+        return vae_device()
+
+    @property
+    def output_device(self) -> Any:
+        """Where its results lie."""
+        from graphengine.comfy.modules.comfy.model_management import intermediate_device
+
+        return intermediate_device()
+
+    @property
+    def vae_dtype(self) -> Any:
+        """The type in which it is computed."""
+        import torch
+
+        network = None if self.description.weights is None else self.first_stage_model
+        return torch.float32 if network is None else next(network.parameters()).dtype
+
+    @property
+    def patcher(self) -> Vae:
+        """Itself: what plugins load there is here."""
+        return self
+
+    load_device = device
+
+    def process_input(self, image: Any) -> Any:
+        """Values 0..1 as the network sees them: -1..1."""
+        return image * 2.0 - 1.0
+
+    def process_output(self, image: Any) -> Any:
+        """What the network gives, -1..1, as values 0..1."""
+        return ((image + 1.0) / 2.0).clamp(0.0, 1.0)
+
+    def memory_used_encode(self, shape: Sequence[int], dtype: Any) -> float:
+        """About how many bytes encoding takes beside the weights."""
+        return float(shape[-2] * shape[-1]) * 1767 * float(dtype.itemsize)
+
+    def memory_used_decode(self, shape: Sequence[int], dtype: Any) -> float:
+        """About how many bytes decoding takes beside the weights."""
+        return float(shape[-2] * shape[-1]) * 2178 * 64 * float(dtype.itemsize)
+
+    def get_sd(self) -> dict[str, Any]:
+        """All weights by the network's own names."""
+        return dict(self.first_stage_model.state_dict())
+
     def spacial_compression_decode(self) -> int:
         """Sides of a picture in those of its latent."""
         return self.downscale_ratio
@@ -479,24 +361,22 @@ class Vae:
         """Nothing to do: a file without a VAE is refused when it is loaded."""
 
     def __getattr__(self, name: str) -> Any:
-        raise _not_here("VAE", name)
+        raise not_here("VAE", name)
 
 
 class Noise:
-    """Noise from a seed."""
+    """Noise, from a seed or as a plugin makes it."""
 
     def __init__(self, noise: sockets.Noise) -> None:
         self.description = noise
-        self.seed = noise.seed
+        self.seed = noise.seed or 0
 
     def generate_noise(self, input_latent: Mapping[str, Any]) -> Any:
         """Noise for a latent; zeros without a seed."""
-        from graphengine.diffusion.noise import initial_noise
+        from graphengine.comfy.host.crossing import to_ours
+        from graphengine.diffusion.noise import noise_for
 
-        samples = input_latent["samples"]
-        if self.seed is None:
-            return samples.new_zeros(samples.shape)
-        return initial_noise(samples, self.seed, input_latent.get("batch_index"))
+        return noise_for(to_ours("LATENT", input_latent), self.description)
 
 
 def _resolve() -> Callable[[str], sockets.FileRef | None] | None:
@@ -505,14 +385,20 @@ def _resolve() -> Callable[[str], sockets.FileRef | None] | None:
     return None if context is None else context.embedding
 
 
-def model_of(value: Any) -> sockets.Model:
-    """The description in a hosted model; raises AttributeError for something else."""
-    return value.description  # type: ignore[no-any-return]  # of the classes above
-
-
 def clip_of(value: Any) -> sockets.Clip:
     """The description in a hosted text encoder; raises AttributeError for something else."""
     return value.description  # type: ignore[no-any-return]  # of the classes above
+
+
+def file_of(tensors: Any) -> str:
+    """Where the tensors lie that ``comfy.utils.load_torch_file`` has read; TypeError for others."""
+    path = getattr(tensors, "path", "")
+    if not path:
+        raise TypeError(
+            "graphengine makes networks of what comfy.utils.load_torch_file() returned, "
+            f"not of a {type(tensors).__name__} that a plugin has put together"
+        )
+    return str(path)
 
 
 def vae_of(value: Any) -> sockets.Vae:
@@ -521,11 +407,21 @@ def vae_of(value: Any) -> sockets.Vae:
 
 
 def noise_of(value: Any) -> sockets.Noise:
-    """The noise in a hosted object; raises AttributeError for something else."""
-    return value.description  # type: ignore[no-any-return]  # of the classes above
+    """The noise in a hosted object, or an object of a plugin's own class that makes noise."""
+    if isinstance(value, Noise):
+        return value.description
+    make = value.generate_noise
+
+    def own(latent: sockets.Latent) -> Any:
+        from graphengine.comfy.host.crossing import to_hosted
+
+        return make(to_hosted(latent))
+
+    return sockets.Noise(getattr(value, "seed", 0), own)
 
 
-def _not_here(kind: str, name: str) -> AttributeError:
+def not_here(kind: str, name: str) -> AttributeError:
+    """What an object raises for what ComfyUI's has and it has not."""
     return AttributeError(
         f"graphengine's {kind} has no {name}; docs/en/coming-from-comfyui.md lists what is there"
     )

@@ -112,7 +112,7 @@ def _load(host: Host, pack: Pack) -> Pack:
     specs: dict[str, NodeSpec] = {}
     classes: dict[str, Any] = {}
     failures = list(pack.failures)
-    for name, cls in _classes(module, titles):
+    for name, cls in {**pack.added.classes, **dict(_classes(module, titles))}.items():
         try:
             specs[name] = _node(host, pack, name, cls, titles)
             classes[name] = cls

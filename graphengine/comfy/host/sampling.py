@@ -11,13 +11,15 @@ from torch import Tensor
 from graphengine import sockets
 from graphengine.comfy.host.crossing import to_ours
 from graphengine.comfy.host.networks import store
+from graphengine.comfy.host.noise_levels import levels_of
 from graphengine.comfy.host.running import running_context
+from graphengine.comfy.host.sampler_methods import named_sampler
 from graphengine.diffusion import sampling
-from graphengine.diffusion.latent_space import into_model, out_of_model
 from graphengine.diffusion.model_sampling import model_sampling
 from graphengine.diffusion.noise import initial_noise
 from graphengine.diffusion.previews import preview_to
 from graphengine.diffusion.samplers.steps import Callback, Step
+from graphengine.diffusion.schedules import denoise_sigmas
 
 HostedCallback = Callable[[int, Tensor, Tensor, int], Any]
 """(step, denoised, x, steps), as ComfyUI's samplers call it."""
@@ -35,12 +37,12 @@ def sample(
     *,
     steps: int,
     cfg: float,
-    sampler: str,
+    sampler: Any,
     scheduler: str,
     positive: Any,
     negative: Any,
     latent: dict[str, Any],
-    denoise: float = 1.0,
+    denoise: float | None = 1.0,
     disable_noise: bool = False,
     start: int | None = None,
     end: int | None = None,
@@ -52,51 +54,85 @@ def sample(
     """The latent, sampled. ``noise``: None draws it from the seed."""
     described = to_ours("MODEL", model)
     start_latent = to_ours("LATENT", latent)
-    levels = model_sampling(described.sampling)
     if sigmas is None:
-        sigmas = sampling.ksampler_sigmas(
-            levels, sampler, scheduler, steps=steps, denoise=denoise or 1.0
-        )
+        whole = 1.0 if denoise is None else denoise
+        sigmas = sigmas_for(model, sampler, scheduler, steps, whole)
         last = len(sigmas) - 1 if end is None else end
         sigmas = sampling.part_of(sigmas, start or 0, last, leftover_noise=not full_denoise)
-    own, drawn = _noise(described, start_latent, sigmas, noise, seed, none=disable_noise)
+    latent_of_model = sampling.checked_latent(start_latent, described)
+    drawn = _noise(latent_of_model, noise, seed, none=disable_noise)
     conditions = (to_ours("CONDITIONING", positive), to_ours("CONDITIONING", negative))
     result = sampling.sample_custom(
         store(),
         sockets.Guider("cfg", described, conditions, (cfg,)),
         drawn,
-        sockets.Sampler(sampler),
+        _method(sampler),
         sockets.Sigmas(sigmas),
-        own,
+        latent_of_model,
         sampler_seed=seed,
         watch=_watch(described, callback),
     )
     return {**latent, "samples": result.output.samples}
 
 
-def _noise(
-    model: sockets.Model,
-    latent: sockets.Latent,
+def sigmas_for(model: Any, sampler: str, scheduler: str, steps: int, denoise: float) -> Tensor:
+    """The levels that KSampler visits, also by a plugin's schedule: [steps + 1] or empty."""
+    from graphengine.comfy.modules.comfy import samplers
+
+    levels = model_sampling(to_ours("MODEL", model).sampling)
+    if scheduler not in samplers.SCHEDULER_HANDLERS:
+        return sampling.ksampler_sigmas(levels, sampler, scheduler, steps=steps, denoise=denoise)
+
+    def schedule(count: int) -> Tensor:
+        found: Tensor = samplers.calculate_sigmas(levels_of(levels.sampling), scheduler, count)
+        return found
+
+    return denoise_sigmas(schedule, steps, denoise)
+
+
+def sample_guided(
+    guider: sockets.Guider,
+    noise: Tensor,
+    sampler: Any,
     sigmas: Tensor,
-    noise: Tensor | None,
-    seed: int,
+    latent: dict[str, Any],
     *,
-    none: bool,
-) -> tuple[sockets.Latent, sockets.Noise]:
-    """Where to start, and from which seed; noise of a plugin's own is added beforehand."""
-    latent = sampling.checked_latent(latent, model)
-    if none or (noise is not None and not noise.count_nonzero()):
-        return latent, sockets.Noise(None)
-    usual = initial_noise(latent.samples, seed, latent.batch_index)
-    if noise is None or (noise.shape == usual.shape and torch.equal(noise.cpu().float(), usual)):
-        return latent, sockets.Noise(seed)
-    levels, family = model_sampling(model.sampling), model.family
-    top = levels.is_max(float(sigmas[0]))
-    noisy = levels.add_noise(
-        into_model(latent.samples, family), noise.to(latent.samples), sigmas[0], from_the_top=top
+    callback: HostedCallback | None = None,
+    seed: int | None = None,
+) -> Tensor:
+    """The latent, sampled with a guider: [B, C, h, w]."""
+    start = sampling.checked_latent(to_ours("LATENT", latent), guider.model)
+    result = sampling.sample_custom(
+        store(),
+        guider,
+        _noise(start, noise, seed or 0, none=False),
+        _method(sampler),
+        sockets.Sigmas(sigmas),
+        start,
+        sampler_seed=seed or 0,
+        watch=_watch(guider.model, callback),
     )
-    start = sockets.Latent(out_of_model(noisy, family), latent.noise_mask, latent.batch_index)
-    return start, sockets.Noise(None)
+    return result.output.samples
+
+
+def _method(sampler: Any) -> sockets.Sampler:
+    """A sampling method from its name or from a plugin's object."""
+    if isinstance(sampler, str):
+        return named_sampler(sampler)
+    method: sockets.Sampler = to_ours("SAMPLER", sampler)
+    return method
+
+
+def _noise(latent: sockets.Latent, noise: Tensor | None, seed: int, *, none: bool) -> sockets.Noise:
+    """The noise that a plugin gives, or the usual one from the seed."""
+    if none:
+        return sockets.Noise(None)
+    if noise is None:
+        return sockets.Noise(seed)
+    usual = initial_noise(latent.samples, seed, latent.batch_index)
+    if noise.shape == usual.shape and torch.equal(noise.cpu().float(), usual):
+        return sockets.Noise(seed)
+    return sockets.Noise(seed, lambda _: noise)
 
 
 def _watch(model: sockets.Model, callback: HostedCallback | None) -> sampling.Watch:

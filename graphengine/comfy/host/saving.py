@@ -49,6 +49,26 @@ def temporary_suffix() -> str:
     return f"_temp_{''.join(secrets.choice(string.ascii_lowercase) for _ in range(5))}"
 
 
+def save_sounds(
+    audio: Mapping[str, Any], prefix: str, root: str, kind: str
+) -> list[dict[str, str]]:
+    """Write ``waveform`` [B, C, N], -1..1, as WAV files of 16 bits; where the files lie."""
+    import wave
+
+    from graphengine.comfy.modules import folder_paths
+
+    folder, name, number, subfolder, _ = folder_paths.get_save_image_path(prefix, root)
+    saved = []
+    for index, sound in enumerate(audio["waveform"]):
+        file = f"{name}_{number + index:05}_.wav"
+        samples = (sound.detach().cpu().float().clamp(-1, 1) * 32767).short().T.contiguous()
+        with wave.open(str(Path(folder) / file), "wb") as out:
+            out.setparams((samples.shape[1], 2, int(audio["sample_rate"]), 0, "NONE", ""))
+            out.writeframes(samples.numpy().tobytes())
+        saved.append({"filename": file, "subfolder": subfolder, "type": kind})
+    return saved
+
+
 def _text_chunks(prompt: Any, extra_pnginfo: Mapping[str, Any] | None) -> Any:
     """What a picture tells of how it was made."""
     from PIL.PngImagePlugin import PngInfo

@@ -10,10 +10,13 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from graphengine.comfy.host.absent import absent, absent_modules
 
 if TYPE_CHECKING:
     from graphengine.comfy.host.host import Host
@@ -27,10 +30,16 @@ NAMES = (
     "node_helpers",
     "latent_preview",
     "comfy",
+    "comfy_config",
     "comfy_execution",
     "comfy_api",
     "comfy_extras",
+    "comfyui_version",
+    "protocol",
 )
+LAST_NAMES = ("api_server", "app", "cuda_malloc", "utils")
+"""Names of ComfyUI's that others may have too: they are looked for here last of all."""
+_EXTRAS = "comfy_extras.nodes_"
 
 
 class MissingStandIn(ModuleNotFoundError):
@@ -43,35 +52,63 @@ def install(host: Host) -> None:
 
     uninstall()
     modules.HOSTS[:] = [host]
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    sys.meta_path.insert(0, _Finder(NAMES))
+    sys.meta_path.append(_Finder(LAST_NAMES))
 
 
 def uninstall() -> None:
     """Let nothing be found under ComfyUI's names any more."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
-    for name in list(sys.modules):
-        if name.split(".")[0] in NAMES or name.startswith(f"{PACKAGE}."):
-            del sys.modules[name]
+    for name in [name for name, module in sys.modules.items() if _is_ours(name, module)]:
+        del sys.modules[name]
 
 
-def missing(module: str, name: str) -> AttributeError:
-    """What a stand-in's ``__getattr__`` raises for a name that it does not have."""
-    return AttributeError(
+def _is_ours(name: str, module: Any) -> bool:
+    if name.startswith(f"{PACKAGE}.") or name.split(".")[0] in NAMES:
+        return True
+    loader = getattr(module, "__loader__", None)
+    return name.split(".")[0] in LAST_NAMES and isinstance(loader, _OnlyNames)
+
+
+def missing(module: str, name: str) -> Any:
+    """What a stand-in's ``__getattr__`` gives for a name that it does not have.
+
+    Something that can be imported, and fails where it is used, for a name that plugins are known
+    to import; raises AttributeError for any other.
+    """
+    found = absent(module, name)
+    if found is not None:
+        return found
+    if not name.startswith("__") and _is_module(f"{module}.{name}"):
+        return importlib.import_module(f"{module}.{name}")
+    raise AttributeError(
         f"graphengine's stand-in for ComfyUI's {module!r} has no {name!r}; "
         "docs/en/coming-from-comfyui.md lists what is there"
     )
 
 
+def _is_module(name: str) -> bool:
+    """Whether a module can be imported, which ComfyUI's own modules would have done already."""
+    known = name.startswith(_EXTRAS) or name in absent_modules()
+    return known or _find(f"{PACKAGE}.{name}") is not None
+
+
 class _Finder(MetaPathFinder):
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = frozenset(names)
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         del path, target
-        if fullname.split(".")[0] not in NAMES:
+        if fullname.split(".")[0] not in self._names:
             return None
         ours = f"{PACKAGE}.{fullname}"
         found = _find(ours)
+        if found is None and (fullname.startswith(_EXTRAS) or fullname in absent_modules()):
+            return ModuleSpec(fullname, _OnlyNames(), is_package=not fullname.startswith(_EXTRAS))
+        if found is None and self._names == frozenset(LAST_NAMES):
+            return None
         if found is None:
             raise MissingStandIn(
                 f"graphengine has no stand-in for ComfyUI's module {fullname!r}; "
@@ -102,6 +139,21 @@ class _SameModule(Loader):
     def exec_module(self, module: ModuleType) -> None:
         for name, value in self._kept.items():
             setattr(module, name, value)
+
+
+class _OnlyNames(Loader):
+    """Makes a module that holds nothing itself; see `missing` and `core_classes.extra_name`."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        from graphengine.comfy.host.core_classes import extra_name
+
+        module = ModuleType(spec.name)
+        look = extra_name if spec.name.startswith(_EXTRAS) else missing
+        module.__getattr__ = partial(look, spec.name)  # type: ignore[method-assign]  # as a module has it
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing is run."""
 
 
 def _find(name: str) -> ModuleSpec | None:

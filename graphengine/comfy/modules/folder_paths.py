@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,53 @@ supported_pt_extensions: set[str] = set(MODEL_EXTENSIONS)
 _ANNOTATED = re.compile(r"^(?P<name>.*?) ?\[(?P<kind>input|output|temp)\]$", re.DOTALL)
 
 
+class _Folders(list[str]):
+    """The folders of one kind; what is done to the list is done to this installation's."""
+
+    def __init__(self, kind: str, paths: Iterable[str]) -> None:
+        super().__init__(paths)
+        self._kind = kind
+
+    def append(self, path: str) -> None:
+        super().append(path)
+        self._keep()
+
+    def insert(self, index: Any, path: str) -> None:
+        super().insert(index, path)
+        self._keep()
+
+    def extend(self, paths: Iterable[str]) -> None:
+        super().extend(paths)
+        self._keep()
+
+    def __iadd__(self, paths: Iterable[str]) -> _Folders:  # type: ignore[override, misc]  # as list's
+        self.extend(paths)
+        return self
+
+    def remove(self, path: str) -> None:
+        super().remove(path)
+        self._keep()
+
+    def _keep(self) -> None:
+        models = the_host().folders.models
+        models[self._kind] = tuple(Path(path) for path in self)  # type: ignore[index]
+
+
 class _FolderTable(MutableMapping[str, tuple[list[str], set[str]]]):
     """Kind → (folders, extensions), as a view of this installation's model folders."""
 
     def __getitem__(self, kind: str) -> tuple[list[str], set[str]]:
         host = the_host()
         kind = kind_of(kind)
-        paths = [str(path) for path in host.folders.models[kind]]
+        paths = _Folders(kind, (str(path) for path in host.folders.models[kind]))
         return paths, host.extensions.get(kind, supported_pt_extensions)
 
     def __setitem__(self, kind: str, value: Any) -> None:
-        paths, extensions = value
+        paths, *rest = value
         host = the_host()
         host.folders.models[kind] = tuple(Path(path) for path in paths)  # type: ignore[index]
-        host.extensions[kind] = set(extensions)
+        extensions = rest[0] if rest else set()
+        host.extensions[kind] = extensions if isinstance(extensions, set) else set(extensions)
 
     def __delitem__(self, kind: str) -> None:
         del the_host().folders.models[kind]  # type: ignore[attr-defined]
@@ -43,6 +76,25 @@ class _FolderTable(MutableMapping[str, tuple[list[str], set[str]]]):
 
 
 folder_names_and_paths = _FolderTable()
+filename_list_cache: dict[str, Any] = {}
+"""Empty: lists of files are kept where the folders are watched."""
+extension_mimetypes_cache: dict[str, str] = {"webp": "image", "fbx": "model"}
+
+
+class CacheHelper:
+    """Lists of files for a while: nothing to do, as the folders are watched."""
+
+    def __enter__(self) -> CacheHelper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def clear(self) -> None:
+        """Nothing to do."""
+
+
+cache_helper = CacheHelper()
 
 
 def map_legacy(folder_name: str) -> str:
@@ -73,7 +125,7 @@ def add_model_folder_path(
 def get_filename_list(folder_name: str) -> list[str]:
     """The names of all files of a kind, relative to its folders, sorted."""
     paths, extensions = folder_names_and_paths[folder_name]
-    if extensions == supported_pt_extensions:
+    if extensions == set(MODEL_EXTENSIONS):
         return list(the_host().folders.list(folder_name))
     names = {name for path in paths for name in recursive_search(path)[0]}
     return sorted(filter_files_extensions(list(names), list(extensions)))
@@ -142,6 +194,19 @@ def get_temp_directory() -> str:
 def get_user_directory() -> str:
     """The folder of what belongs to users."""
     return _made(the_host().folders.user)
+
+
+def get_public_user_directory(user_id: str) -> str | None:
+    """The folder of one user; None for a name that is not one."""
+    if user_id.startswith("__"):
+        return None
+    found = inside(the_host().folders.user, user_id)
+    return None if found is None else str(found)
+
+
+def get_system_user_directory(name: str = "system") -> str:
+    """A folder that belongs to no user."""
+    return str(the_host().folders.user / f"__{name}")
 
 
 def get_directory_by_type(type_name: str) -> str | None:
@@ -215,7 +280,7 @@ def __getattr__(name: str) -> Any:
     }
     if name in folders:
         return str(folders[name])
-    raise missing("folder_paths", name)
+    return missing("folder_paths", name)
 
 
 def _models_folder() -> Path:

@@ -32,6 +32,40 @@ def prepare_callback(
     return callback
 
 
+def preview_to_image(latent_image: Any, *args: Any, **kwargs: Any) -> Any:
+    """A PIL image of [H, W, 3] with values -1..1."""
+    import PIL.Image
+
+    del args, kwargs
+    pixels = ((latent_image.detach().cpu().float() + 1) / 2).clamp(0, 1) * 255
+    return PIL.Image.fromarray(pixels.byte().numpy())
+
+
+class Latent2RGBPreviewer:
+    """Makes pictures of latents by a matrix: channel → red, green, blue."""
+
+    def __init__(
+        self, latent_rgb_factors: Any, latent_rgb_factors_bias: Any = None, *args: Any
+    ) -> None:
+        import torch
+
+        del args
+        self.latent_rgb_factors = torch.tensor(latent_rgb_factors)
+        bias = latent_rgb_factors_bias
+        self.latent_rgb_factors_bias = None if bias is None else torch.tensor(bias)
+
+    def decode_latent_to_preview(self, x0: Any) -> Any:
+        """A PIL image of the first latent of a batch."""
+        shown = x0[0].movedim(0, -1).cpu().float() @ self.latent_rgb_factors.float()
+        if self.latent_rgb_factors_bias is not None:
+            shown = shown + self.latent_rgb_factors_bias
+        return preview_to_image(shown)
+
+    def decode_latent_to_preview_image(self, preview_format: str, x0: Any) -> tuple[Any, ...]:
+        """Format, picture and longest side, as progress bars take it."""
+        return (preview_format, self.decode_latent_to_preview(x0), MAX_PREVIEW_RESOLUTION)
+
+
 def _painter(model: Any, context: Context) -> Callable[[Any], Any]:
     from graphengine.diffusion.previews import painter
 
@@ -39,4 +73,4 @@ def _painter(model: Any, context: Context) -> Callable[[Any], Any]:
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("latent_preview", name)
+    return missing("latent_preview", name)

@@ -62,4 +62,4 @@ def image_alpha_fix(destination: Any, source: Any) -> tuple[Any, Any]:
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("node_helpers", name)
+    return missing("node_helpers", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from graphengine.comfy.host.core_classes import CoreClasses
@@ -10,8 +11,25 @@ from graphengine.comfy.modules import the_host
 from graphengine.comfy.modules.comfy.model_management import interrupt_current_processing
 
 MAX_RESOLUTION = 16384
-NODE_CLASS_MAPPINGS = CoreClasses(lambda: the_host().registry, lambda: the_host().classes)
+NODE_CLASS_MAPPINGS = CoreClasses(
+    lambda: the_host().registry, lambda: the_host().classes, lambda: the_host().adding.classes
+)
 EXTENSION_WEB_DIRS: dict[str, str] = {}
+
+
+_IMPORTED = {
+    "comfy": "comfy",
+    "folder_paths": "folder_paths",
+    "node_helpers": "node_helpers",
+    "latent_preview": "latent_preview",
+    "torch": "torch",
+    "np": "numpy",
+    "os": "os",
+    "json": "json",
+    "random": "random",
+    "logging": "logging",
+}
+"""What ComfyUI's own module has imported, and plugins take from there."""
 
 
 class _Titles(dict[str, str]):
@@ -80,6 +98,12 @@ def common_ksampler(
 
 
 def __getattr__(name: str) -> Any:
+    if name in _IMPORTED:
+        return importlib.import_module(_IMPORTED[name])
+    if name == "Image":
+        import PIL.Image
+
+        return PIL.Image
     if name in NODE_CLASS_MAPPINGS:
         return NODE_CLASS_MAPPINGS[name]
-    raise missing("nodes", name)
+    return missing("nodes", name)

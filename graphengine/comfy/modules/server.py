@@ -134,4 +134,4 @@ the_host().server = PromptServer.instance
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("server", name)
+    return missing("server", name)

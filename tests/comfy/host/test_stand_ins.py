@@ -56,7 +56,7 @@ def test_a_pack_that_fails_says_where_and_the_rest_goes_on(tmp_path: Path) -> No
     host = host_of(
         tmp_path,
         a="import folder_paths\n\nimport not_installed\n",
-        b="import comfy.ldm.modules\n",
+        b="import comfy.no_such_module\n",
         c="from comfy.utils import no_such_name\n",
         d="NODE_CLASS_MAPPINGS = {\n",
         e="import sys\nsys.exit(3)\n",
@@ -67,7 +67,7 @@ def test_a_pack_that_fails_says_where_and_the_rest_goes_on(tmp_path: Path) -> No
     told = {Path(failure.file).stem: (failure.line, failure.cause) for failure in host.failures}
     assert told["a"] == (3, "ModuleNotFoundError: No module named 'not_installed'")
     assert told["b"][0] == 1
-    assert "no stand-in for ComfyUI's module 'comfy.ldm'" in told["b"][1]
+    assert "no stand-in for ComfyUI's module 'comfy.no_such_module'" in told["b"][1]
     assert "no_such_name" in told["c"][1]
     assert (told["d"][0], told["d"][1][:11]) == (1, "SyntaxError")
     assert told["e"] == (2, "SystemExit: 3")

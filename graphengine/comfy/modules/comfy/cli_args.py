@@ -46,4 +46,4 @@ args = _Args(
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("comfy.cli_args", name)
+    return missing("comfy.cli_args", name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
@@ -13,13 +14,24 @@ from graphengine.comfy.modules import the_host
 from graphengine.errors import Cancelled
 
 InterruptProcessingException = Cancelled
+XFORMERS_IS_AVAILABLE = XFORMERS_ENABLED_VAE = False
+ENABLE_PYTORCH_ATTENTION = True
+DISABLE_SMART_MEMORY = False
+FORCE_FP32 = False
+EXTRA_RESERVED_VRAM = 0
+current_loaded_models: list[Any] = []
+"""Always empty: which networks are loaded is this engine's concern."""
+interrupt_processing_mutex = threading.RLock()
 
 
 class VRAMState(Enum):
     """How much memory the device has for networks."""
 
     DISABLED = 0
+    NO_VRAM = 1
+    LOW_VRAM = 2
     NORMAL_VRAM = 3
+    HIGH_VRAM = 4
     SHARED = 5
 
 
@@ -171,13 +183,16 @@ def dtype_size(dtype: Any) -> int:
 
 
 def load_models_gpu(models: Iterable[Any], *args: Any, **kwargs: Any) -> None:
-    """Nothing to do: a network is put on its device when something is computed with it."""
-    del models, args, kwargs
+    """Put plugins' own networks on the device; ours go there when they are used."""
+    del args, kwargs
+    for model in models:
+        if getattr(model, "network", None) is not None:
+            model.patch_model()
 
 
 def load_model_gpu(model: Any) -> None:
     """As `load_models_gpu`."""
-    del model
+    load_models_gpu([model])
 
 
 def free_memory(memory_required: float, device: Any, keep_loaded: Any = ()) -> list[Any]:
@@ -208,6 +223,149 @@ def cleanup_models(*args: Any) -> None:
 
 
 cleanup_models_gc = cleanup_models
+
+
+def loaded_models(only_currently_used: bool = False) -> list[Any]:
+    """Nothing: which networks are loaded is this engine's concern."""
+    del only_currently_used
+    return []
+
+
+def unload_model_clones(model: Any, *args: Any, **kwargs: Any) -> None:
+    """Nothing to do: what models share is loaded once."""
+    del model, args, kwargs
+
+
+def minimum_inference_memory() -> float:
+    """Bytes that are kept free for what is computed."""
+    return 1024.0**3
+
+
+def extra_reserved_memory() -> float:
+    """Bytes that are kept free beside that."""
+    return 0.0
+
+
+def maximum_vram_for_weights(device: Any = None) -> float:
+    """Bytes that weights may take."""
+    return float(get_total_memory(device)) * 0.88 - minimum_inference_memory()
+
+
+def text_encoder_initial_device(load_device: Any, offload_device: Any, model_size: int = 0) -> Any:
+    """Where a text encoder's weights are put first."""
+    del load_device, model_size
+    return offload_device
+
+
+def unet_manual_cast(weight_dtype: Any, inference_device: Any, supported_dtypes: Any = ()) -> Any:
+    """The type to which weights are cast while they are computed with; None: their own."""
+    del supported_dtypes
+    return None if supports_dtype(inference_device, weight_dtype) else unet_dtype()
+
+
+def pick_weight_dtype(dtype: Any, fallback_dtype: Any, device: Any = None) -> Any:
+    """A type, or another one where it is none or cannot be computed with."""
+    wanted = fallback_dtype if dtype is None else dtype
+    return wanted if supports_cast(device, wanted) else fallback_dtype
+
+
+def supports_cast(device: Any, dtype: Any) -> bool:
+    """Whether weights of a type can be cast on a device."""
+    del dtype
+    return not is_device_mps(device)
+
+
+def supports_fp8_compute(device: Any = None) -> bool:
+    """Whether a device computes in 8 bits: not here."""
+    del device
+    return False
+
+
+def device_supports_non_blocking(device: Any) -> bool:
+    """Whether tensors are sent to a device without waiting: not here."""
+    del device
+    return False
+
+
+device_should_use_non_blocking = device_supports_non_blocking
+
+
+def force_channels_last() -> bool:
+    """Whether channels lie last in memory: no."""
+    return False
+
+
+def lora_compute_dtype(device: Any) -> Any:
+    """The type in which changes of weights are computed."""
+    import torch
+
+    del device
+    return torch.float32
+
+
+def cast_to(
+    weight: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    stream: Any = None,
+) -> Any:
+    """A tensor on a device and of a type."""
+    del non_blocking, stream
+    return weight.to(device=device or weight.device, dtype=dtype or weight.dtype, copy=copy)
+
+
+def is_device_type(device: Any, type: str) -> bool:
+    """Whether a device is of a kind."""
+    return bool(getattr(device, "type", device) == type)
+
+
+def is_device_xpu(device: Any) -> bool:
+    """Whether a device is Intel's."""
+    return is_device_type(device, "xpu")
+
+
+def is_amd() -> bool:
+    """Whether AMD's device is computed on."""
+    import torch
+
+    return get_torch_device().type == "cuda" and torch.version.hip is not None
+
+
+def is_ascend_npu() -> bool:
+    """Whether Huawei's device is computed on: no."""
+    return False
+
+
+is_mlu = is_directml_enabled = is_ascend_npu
+directml_enabled = False
+
+
+def mac_version() -> tuple[int, ...] | None:
+    """The version of macOS; None on other systems."""
+    import platform
+
+    version = platform.mac_ver()[0]
+    return tuple(map(int, version.split("."))) if version else None
+
+
+def force_upcast_attention_dtype() -> dict[Any, Any]:
+    """Types in which attention is not computed: none."""
+    return {}
+
+
+def sage_attention_enabled() -> bool:
+    """Whether SageAttention is used: torch's own attention is."""
+    return False
+
+
+flash_attention_enabled = xformers_enabled_vae = sage_attention_enabled
+
+
+def pytorch_attention_flash_attention() -> bool:
+    """Whether torch's attention may choose its quickest way."""
+    return True
 
 
 def xformers_enabled() -> bool:
@@ -246,7 +404,14 @@ def __getattr__(name: str) -> Any:
         return VRAMState.DISABLED if cpu_mode() else VRAMState.NORMAL_VRAM
     if name == "cpu_state":
         return CPUState.CPU if cpu_mode() else CPUState.GPU
-    raise missing("comfy.model_management", name)
+    if name in ("total_vram", "total_ram"):
+        total = get_total_memory(None if name == "total_vram" else "cpu")
+        return total / 1024**2
+    if name == "args":
+        from graphengine.comfy.modules.comfy.cli_args import args
+
+        return args
+    return missing("comfy.model_management", name)
 
 
 def _memory(device: Any) -> tuple[int, int]:

@@ -105,4 +105,4 @@ def sample_custom(
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("comfy.sample", name)
+    return missing("comfy.sample", name)

@@ -21,4 +21,4 @@ __all__ = ["ComfyAPI", "ComfyAPISync", "ComfyExtension", "Input", "InputImpl", "
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("comfy_api.v0_0_1", name)
+    return missing("comfy_api.v0_0_1", name)

@@ -26,4 +26,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("comfy_execution.graph", name)
+    return missing("comfy_execution.graph", name)

@@ -17,4 +17,4 @@ __all__ = ["ExecutionBlocker", "GraphBuilder", "Node", "add_graph_prefix", "is_l
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("comfy_execution.graph_utils", name)
+    return missing("comfy_execution.graph_utils", name)

@@ -25,4 +25,4 @@ def get_executing_context() -> ExecutionContext | None:
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("comfy_execution.utils", name)
+    return missing("comfy_execution.utils", name)

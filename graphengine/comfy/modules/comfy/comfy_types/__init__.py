@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphengine.comfy.host.stand_ins import missing
@@ -14,7 +15,10 @@ from graphengine.comfy.modules.comfy.comfy_types.node_typing import (
 )
 
 __all__ = ["IO", "CheckLazyMixin", "ComfyNodeABC", "FileLocator", "InputTypeDict"]
+UnetApplyFunction = Callable[..., Any]
+UnetWrapperFunction = Callable[..., Any]
+UnetParams = UnetApplyConds = dict
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("comfy.comfy_types", name)
+    return missing("comfy.comfy_types", name)

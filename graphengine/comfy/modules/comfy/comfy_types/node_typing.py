@@ -101,4 +101,4 @@ class FileLocator(TypedDict, total=False):
 def __getattr__(name: str) -> Any:
     if name.endswith(("Options", "Dict")):
         return dict
-    raise missing("comfy.comfy_types.node_typing", name)
+    return missing("comfy.comfy_types.node_typing", name)

@@ -104,7 +104,7 @@ class ComfyAPISync:
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("comfy_api.latest", name)
+    return missing("comfy_api.latest", name)
 
 
 def _set_progress(value: float, max_value: float, node_id: str | None, image: Any) -> None:

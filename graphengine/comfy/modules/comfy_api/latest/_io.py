@@ -13,8 +13,23 @@ from typing import Any
 
 from graphengine.comfy.host.node_output import NodeOutput
 from graphengine.comfy.host.stand_ins import missing
+from graphengine.comfy.modules.comfy_api.latest._dynamic import (
+    Autogrow,
+    DynamicCombo,
+    DynamicInput,
+    declared_sections,
+    gather,
+)
 
-__all__ = ["ComfyNode", "Hidden", "HiddenHolder", "NodeOutput", "Schema"]
+__all__ = [
+    "Autogrow",
+    "ComfyNode",
+    "DynamicCombo",
+    "Hidden",
+    "HiddenHolder",
+    "NodeOutput",
+    "Schema",
+]
 
 
 class FolderType(StrEnum):
@@ -139,7 +154,9 @@ class _Output:
         tooltip: str | None = None,
         is_output_list: bool = False,
         io_type: str | None = None,
+        **more: Any,
     ) -> None:
+        del more
         self.id = id
         self.display_name = display_name
         self.tooltip = tooltip
@@ -242,6 +259,9 @@ Load3DCamera = Custom("LOAD3D_CAMERA")
 AudioEncoder = Custom("AUDIO_ENCODER")
 AudioEncoderOutput = Custom("AUDIO_ENCODER_OUTPUT")
 ModelPatch = Custom("MODEL_PATCH")
+Color = Custom("COLOR")
+BoundingBox = Custom("BOUNDING_BOX")
+Tracks = Custom("TRACKS")
 
 
 class _ComboInput(_Input):
@@ -324,6 +344,40 @@ class MultiType(ComfyType):
     Input = _MultiTypeInput
 
 
+class _MatchTemplate:
+    """Inputs and outputs that have one type, whichever of some it is."""
+
+    def __init__(self, template_id: str, allowed_types: Any = None) -> None:
+        self.template_id = template_id
+        several = allowed_types if isinstance(allowed_types, list | tuple) else [allowed_types]
+        names = [_io_type(kind) for kind in several if kind is not None]
+        self.io_type: str = ",".join(dict.fromkeys(names))
+        if not names or "*" in names:
+            self.io_type = _AnyType("*")
+
+
+class _MatchTypeInput(_Input):
+    """An input of a template's type."""
+
+    def __init__(self, id: str, template: _MatchTemplate, **more: Any) -> None:
+        super().__init__(id, io_type=template.io_type, **more)
+
+
+class _MatchTypeOutput(_Output):
+    """An output of a template's type."""
+
+    def __init__(self, template: _MatchTemplate, id: str | None = None, **more: Any) -> None:
+        super().__init__(id, io_type=template.io_type, **more)
+
+
+class MatchType(ComfyType):
+    """Types that are the same wherever a template is used."""
+
+    Template = _MatchTemplate
+    Input = _MatchTypeInput
+    Output = _MatchTypeOutput
+
+
 @dataclass
 class Schema:
     """What a node is: its id, texts, inputs, outputs, and how it is to be run."""
@@ -343,6 +397,11 @@ class Schema:
     not_idempotent: bool = False
     enable_expand: bool = False
     accept_all_inputs: bool = False
+    search_aliases: list[str] = field(default_factory=list)
+    essentials_category: str | None = None
+    has_intermediate_output: bool = False
+    is_dev_only: bool = False
+    price_badge: Any = None
 
     def validate(self) -> None:
         """Raise ValueError if two inputs or two outputs share an id."""
@@ -423,6 +482,10 @@ class _NodeClass(type):
         return cls.schema.is_experimental
 
     @property
+    def SEARCH_ALIASES(cls) -> list[str]:
+        return cls.schema.search_aliases
+
+    @property
     def API_NODE(cls) -> bool:
         return cls.schema.is_api_node
 
@@ -469,10 +532,7 @@ class ComfyNode(metaclass=_NodeClass):
     def INPUT_TYPES(cls) -> dict[str, dict[str, Any]]:
         """The inputs in the older form."""
         schema = cls.GET_SCHEMA()
-        sections: dict[str, dict[str, Any]] = {"required": {}}
-        for entry in schema.inputs:
-            section = "optional" if entry.optional else "required"
-            sections.setdefault(section, {})[entry.id] = entry.declared()
+        sections = declared_sections(schema.inputs)
         if schema.hidden_kinds:
             sections["hidden"] = {kind.name: (kind.value,) for kind in schema.hidden_kinds}
         return sections
@@ -505,7 +565,21 @@ class ComfyNode(metaclass=_NodeClass):
         Nothing can be kept in it, as no call may depend on an earlier one.
         """
         made: Any = type(cls)  # its metaclass, which makes classes
-        return made(cls.__name__, (cls,), {"hidden": HiddenHolder(hidden), "_locked": True})
+        own = {"hidden": HiddenHolder(hidden), "_locked": True, **_gathering(cls)}
+        return made(cls.__name__, (cls,), own)
+
+
+def _gathering(cls: Any) -> dict[str, Any]:
+    """Methods that get inputs which stand for several as one; none where there are none."""
+    inputs = cls.GET_SCHEMA().inputs
+    if not any(isinstance(entry, DynamicInput) for entry in inputs):
+        return {}
+
+    def around(function: Any) -> Any:
+        return classmethod(lambda own, **values: function.__func__(own, **gather(inputs, values)))
+
+    names = [name for name in ("execute", "check_lazy_status") if hasattr(cls, name)]
+    return {name: around(getattr(cls, name)) for name in names}
 
 
 def _overridden(cls: type, name: str) -> Callable[..., Any] | None:
@@ -529,4 +603,4 @@ def _io_type(kind: Any) -> str:
 
 
 def __getattr__(name: str) -> Any:
-    raise missing("comfy_api.latest.io", name)
+    return missing("comfy_api.latest.io", name)

@@ -127,5 +127,72 @@ class PreviewText(_Shown):
         return {"text": (self.value,)}
 
 
+class PreviewVideo(_Shown):
+    """Films that were written."""
+
+    def __init__(self, values: list[Any], **kwargs: Any) -> None:
+        del kwargs
+        self.values = values
+
+    def as_dict(self) -> dict[str, Any]:
+        """The films."""
+        return {"images": [dict(value) for value in self.values], "animated": (True,)}
+
+
+class PreviewUI3D(_Shown):
+    """A model in space, and how it is looked at."""
+
+    def __init__(self, model_file: Any, camera_info: Any = None, **kwargs: Any) -> None:
+        del kwargs
+        self.model_file, self.camera_info = model_file, camera_info
+
+    def as_dict(self) -> dict[str, Any]:
+        """File and camera."""
+        return {"result": [self.model_file, self.camera_info]}
+
+
+class SavedAudios(_Shown):
+    """Sounds that were written."""
+
+    def __init__(self, results: list[SavedResult]) -> None:
+        self.results = results
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sounds."""
+        return {"audio": [dict(result) for result in self.results]}
+
+
+class AudioSaveHelper:
+    """Writes sounds."""
+
+    @staticmethod
+    def save_audio(
+        audio: Any,
+        filename_prefix: str,
+        folder_type: FolderType,
+        cls: Any,
+        format: str = "wav",
+        quality: str = "128k",
+    ) -> list[SavedResult]:
+        """Write [B, C, N] with values -1..1 as WAV files, the one format without a library."""
+        from graphengine.comfy.host.saving import save_sounds
+
+        del cls, quality
+        if format != "wav":
+            raise NotImplementedError(f"graphengine writes sounds as wav, not as {format}")
+        kind = FolderType(folder_type).value
+        folder = folder_paths.get_directory_by_type(kind) or ""
+        return [SavedResult(**each) for each in save_sounds(audio, filename_prefix, folder, kind)]
+
+
+class PreviewAudio(SavedAudios):
+    """Sounds in the folder of temporary files."""
+
+    def __init__(self, audio: Any, cls: Any = None, **kwargs: Any) -> None:
+        del kwargs
+        name = f"ComfyUI{temporary_suffix()}"
+        super().__init__(AudioSaveHelper.save_audio(audio, name, FolderType.temp, cls))
+
+
 def __getattr__(name: str) -> Any:
-    raise missing("comfy_api.latest.ui", name)
+    return missing("comfy_api.latest.ui", name)

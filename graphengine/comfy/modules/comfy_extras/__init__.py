@@ -1,0 +1,11 @@
+"""ComfyUI's ``comfy_extras``: our nodes as classes, in any ``nodes_…`` there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphengine.comfy.host.stand_ins import missing
+
+
+def __getattr__(name: str) -> Any:
+    return missing("comfy_extras", name)

@@ -1,0 +1,3 @@
+"""ComfyUI's ``comfyui_version``: the version whose plugins this one hosts."""
+
+__version__ = "0.3.64"
