@@ -12,7 +12,14 @@ import { WiringList } from "./canvas/WiringList";
 import { allCommands } from "./commands/all";
 import { callByKey } from "./commands/keys";
 import { Outline } from "./outline/Outline";
-import { ConnectionNotice, LeftPanels, Overlays, run as runHere, SidePanel } from "./panels";
+import {
+  ConnectionNotice,
+  FirstHint,
+  LeftPanels,
+  Overlays,
+  run as runHere,
+  SidePanel,
+} from "./panels";
 import { Icon } from "./panels/Icon";
 import { usePanels } from "./panels/open";
 import { stopActive } from "./panels/queue/actions";
@@ -41,6 +48,7 @@ export function App() {
           <Breadcrumb />
           <Tools />
           <EmptyHint />
+          <FirstHint />
           <Outline />
           <Notice />
         </main>

@@ -1,5 +1,4 @@
 import { lazy, Suspense, useEffect } from "react";
-import { FirstHint } from "./notices/FirstHint";
 import { Notices } from "./notices/Notices";
 import { RunAnnouncer } from "./notices/RunAnnouncer";
 import { type DialogShown, usePanels } from "./open";
@@ -21,7 +20,6 @@ export function Overlays() {
     <>
       <Suspense fallback={null}>{dialog === null ? null : <Shown dialog={dialog} />}</Suspense>
       <DropTarget />
-      <FirstHint />
       <RunAnnouncer />
       <Notices />
     </>

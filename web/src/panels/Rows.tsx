@@ -4,6 +4,8 @@ import { type ReactNode, useRef } from "react";
 interface Props<T> {
   readonly items: readonly T[];
   readonly rowPx: number;
+  /** Whether a row may need more than `rowPx`. */
+  readonly grows?: boolean;
   readonly label: string;
   readonly keyOf: (item: T) => string;
   readonly onEnd?: () => void;
@@ -13,7 +15,8 @@ interface Props<T> {
 const AROUND = 6;
 
 /** A long list of which only what can be seen is drawn. */
-export function Rows<T>({ items, rowPx, label, keyOf, onEnd, children }: Props<T>) {
+export function Rows<T>(props: Props<T>) {
+  const { items, rowPx, grows = false, label, keyOf, onEnd, children } = props;
   const frame = useRef<HTMLElement>(null);
   const rows = useVirtualizer({
     count: items.length,
@@ -41,7 +44,12 @@ export function Rows<T>({ items, rowPx, label, keyOf, onEnd, children }: Props<T
               className="row"
               aria-setsize={items.length}
               aria-posinset={row.index + 1}
-              style={{ height: row.size, transform: `translateY(${row.start}px)` }}
+              ref={grows ? rows.measureElement : undefined}
+              data-index={row.index}
+              style={{
+                [grows ? "minHeight" : "height"]: rowPx,
+                transform: `translateY(${row.start}px)`,
+              }}
             >
               {children(item, row.index)}
             </li>

@@ -1,6 +1,7 @@
 /** What the panels let a person do, for menu, palette, shortcuts and help. */
 
 import type { Command } from "../commands/command";
+import { shapeAt } from "../nodes/shapes";
 import { checkActive, runActive } from "../state/run";
 import { useServer } from "../state/server";
 import { activeGraph, activeTab, useWorkspace } from "../state/workspace";
@@ -145,6 +146,7 @@ export const panelCommands: readonly Command[] = [
 function selectedType(): string | undefined {
   const tab = activeTab(useWorkspace.getState());
   const [id, more] = tab?.selection ?? [];
-  if (id === undefined || more !== undefined) return undefined;
-  return activeGraph().nodes.get(id)?.type;
+  if (tab === undefined || id === undefined || more !== undefined) return undefined;
+  const kind = shapeAt(useWorkspace.getState(), id)?.kind;
+  return kind === "node" || kind === "unknown" ? activeGraph().nodes.get(id)?.type : undefined;
 }

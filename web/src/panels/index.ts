@@ -6,4 +6,5 @@ export { panelCommands, run } from "./commands";
 export { SidePanel } from "./eight/SidePanel";
 export { LeftPanels } from "./LeftPanels";
 export { ConnectionNotice } from "./notices/ConnectionNotice";
+export { FirstHint } from "./notices/FirstHint";
 export { Overlays } from "./Overlays";

@@ -1,14 +1,18 @@
-/** Paint the mask of a picture: brush, eraser, size, clear; saved into the input folder. */
+/** Paint the mask of a picture: brush, eraser, size, clear, undo; saved into the input folder. */
 
 import { Dialog } from "radix-ui";
-import { type PointerEvent, useRef, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { request } from "../api/http";
 import { type Mask, say, show, useView } from "../canvas/view";
+import { shortcutOf } from "../commands/keys";
 import { useReturnFocus } from "../panels/useReturnFocus";
 import { refreshNodes } from "../state/server";
 import { activeGraphId, useWorkspace } from "../state/workspace";
 import { inputUrl } from "./ImageField";
+
+const MOST_UNDONE = 20;
+const PEN_ERASER = 32;
 
 export function MaskEditor() {
   const mask = useView((view) => view.mask);
@@ -19,7 +23,10 @@ function Editor({ mask }: { readonly mask: Mask }) {
   const { t } = useTranslation();
   const picture = useRef<HTMLImageElement>(null);
   const board = useRef<HTMLCanvasElement>(null);
+  const ring = useRef<HTMLSpanElement>(null);
   const last = useRef<{ x: number; y: number } | null>(null);
+  const [past, setPast] = useState<readonly ImageData[]>([]);
+  const [ratio, setRatio] = useState(1);
   const [erasing, setErasing] = useState(false);
   const [size, setSize] = useState(12);
   const close = () => show({ mask: null });
@@ -30,7 +37,31 @@ function Editor({ mask }: { readonly mask: Mask }) {
     if (image === null || board.current === null) return;
     board.current.width = image.naturalWidth;
     board.current.height = image.naturalHeight;
+    setRatio(image.naturalWidth / image.naturalHeight);
     showTransparent(board.current, image);
+  };
+  /** What is painted now, to be brought back by undo. */
+  const remember = () => {
+    const canvas = board.current;
+    const now = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height);
+    if (now !== undefined) setPast([...past, now].slice(-MOST_UNDONE));
+  };
+  const undo = () => {
+    const before = past.at(-1);
+    if (before === undefined) return;
+    board.current?.getContext("2d")?.putImageData(before, 0, 0);
+    setPast(past.slice(0, -1));
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (shortcutOf(event.nativeEvent) !== "Mod+Z") return;
+    event.preventDefault();
+    undo();
+  };
+  const showRing = (event: PointerEvent<HTMLCanvasElement>) => {
+    if (ring.current === null) return;
+    const box = event.currentTarget.getBoundingClientRect();
+    ring.current.style.left = `${event.clientX - box.left}px`;
+    ring.current.style.top = `${event.clientY - box.top}px`;
   };
   const stroke = (event: PointerEvent<HTMLCanvasElement>) => {
     const context = board.current?.getContext("2d");
@@ -40,7 +71,7 @@ function Editor({ mask }: { readonly mask: Mask }) {
     const point = { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale };
     const from = last.current ?? point;
     context.globalCompositeOperation =
-      erasing || event.button === 5 ? "destination-out" : "source-over";
+      erasing || (event.buttons & PEN_ERASER) !== 0 ? "destination-out" : "source-over";
     context.strokeStyle = "#f33";
     context.lineCap = "round";
     context.lineWidth = (size / 100) * event.currentTarget.width;
@@ -52,6 +83,7 @@ function Editor({ mask }: { readonly mask: Mask }) {
   };
   const clear = () => {
     const canvas = board.current;
+    remember();
     canvas?.getContext("2d")?.clearRect(0, 0, canvas.width, canvas.height);
   };
   const save = async () => {
@@ -80,6 +112,7 @@ function Editor({ mask }: { readonly mask: Mask }) {
           className="dialog wide"
           aria-describedby={undefined}
           onCloseAutoFocus={returnFocus}
+          onKeyDown={onKeyDown}
         >
           <Dialog.Title asChild>
             <h2>{t("canvas.mask.title")}</h2>
@@ -111,11 +144,17 @@ function Editor({ mask }: { readonly mask: Mask }) {
                 onChange={(event) => setSize(Number(event.target.value))}
               />
             </label>
+            <button type="button" className="button" disabled={past.length === 0} onClick={undo}>
+              {t("canvas.command.undo")}
+            </button>
             <button type="button" className="button" onClick={clear}>
               {t("canvas.mask.clear")}
             </button>
           </div>
-          <div className="mask-board">
+          <div
+            className="mask-board"
+            style={{ "--ratio": ratio, "--brush": `${size}%` } as React.CSSProperties}
+          >
             <img ref={picture} src={inputUrl(mask.file, true)} alt={mask.file} onLoad={prepare} />
             <canvas
               ref={board}
@@ -123,13 +162,18 @@ function Editor({ mask }: { readonly mask: Mask }) {
               onPointerDown={(event) => {
                 event.currentTarget.setPointerCapture(event.pointerId);
                 last.current = null;
+                remember();
                 stroke(event);
               }}
-              onPointerMove={stroke}
+              onPointerMove={(event) => {
+                showRing(event);
+                stroke(event);
+              }}
               onPointerUp={() => {
                 last.current = null;
               }}
             />
+            <span className="mask-brush" ref={ring} aria-hidden="true" />
           </div>
           <div className="dialog-actions">
             <Dialog.Close className="button">{t("canvas.cancel")}</Dialog.Close>

@@ -40,6 +40,7 @@ export default function MissingDialog({ tab, opened }: Props) {
           <Rows
             items={opened.missing_nodes}
             rowPx={MISSING_PX}
+            grows
             label={t("opening.nodes")}
             keyOf={(one) => one.type}
           >
@@ -60,6 +61,7 @@ export default function MissingDialog({ tab, opened }: Props) {
           <Rows
             items={opened.missing_models}
             rowPx={MISSING_PX}
+            grows
             label={t("opening.models")}
             keyOf={modelKey}
           >
@@ -79,6 +81,7 @@ export default function MissingDialog({ tab, opened }: Props) {
           <Rows
             items={opened.notes}
             rowPx={MISSING_PX}
+            grows
             label={t("opening.notesLabel")}
             keyOf={(note) => String(opened.notes.indexOf(note))}
           >
@@ -95,7 +98,7 @@ export default function MissingDialog({ tab, opened }: Props) {
           {t("opening.keep")}
         </button>
         <button type="button" className="button primary" disabled={chosen === 0} onClick={replace}>
-          {t("opening.replace", { number: chosen })}
+          {chosen === 0 ? t("opening.replaceNothing") : t("opening.replace", { number: chosen })}
         </button>
       </div>
     </PanelDialog>

@@ -36,6 +36,7 @@ export function ProblemsPanel() {
         <Rows
           items={problems}
           rowPx={PROBLEM_PX}
+          grows
           label={t("problems.title")}
           keyOf={(one) => `${one.node_id}/${one.input}/${one.code}/${problems.indexOf(one)}`}
         >
