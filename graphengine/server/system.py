@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import subprocess
 import sys
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -22,6 +23,8 @@ from graphengine.server.view import KINDS
 routes = web.RouteTableDef()
 internal_routes = web.RouteTableDef()
 """These exist as they are only."""
+NVIDIA_TIMEOUT_S = 5
+MIB = 1 << 20
 SPOKEN_PROTOCOL = "0.3.64"
 """The version of ComfyUI whose protocol this is; clients compare it."""
 
@@ -148,24 +151,63 @@ def memory_bytes() -> tuple[int, int]:
 
 
 def devices(*wanted: str) -> list[dict[str, Any]]:
-    """What is computed on; a GPU's name and memory are known once torch is in use."""
+    """What is computed on, and its memory; before torch is in use NVIDIA's tool is asked."""
     return [_device(name) for name in dict.fromkeys(wanted)]
 
 
+class _Gpu(NamedTuple):
+    name: str
+    total: int
+    free: int
+
+
 def _device(wanted: str) -> dict[str, Any]:
-    total, free = memory_bytes()
-    kind, _, index = wanted.partition(":")
-    name, kind = wanted, "cpu" if kind == "auto" else kind
-    torch = sys.modules.get("torch")
-    if torch is not None and wanted != "cpu" and torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info(int(index or 0))
-        name, kind = torch.cuda.get_device_name(int(index or 0)), "cuda"
+    kind, _, number = wanted.partition(":")
+    index = int(number or 0)
+    gpu = _gpu(index) if kind in ("auto", "cuda") else None
+    if gpu is None:
+        kind = _without_gpu() if kind == "auto" else kind
+        gpu = _Gpu(kind if wanted == "auto" else wanted, *memory_bytes())
+    else:
+        kind = "cuda"
     return {
-        "name": name,
+        "name": gpu.name,
         "type": kind,
-        "index": int(index or 0) if kind == "cuda" else None,
-        "vram_total": total,
-        "vram_free": free,
-        "torch_vram_total": total,
-        "torch_vram_free": free,
+        "index": index if kind == "cuda" else None,
+        "vram_total": gpu.total,
+        "vram_free": gpu.free,
+        "torch_vram_total": gpu.total,
+        "torch_vram_free": gpu.free,
     }
+
+
+def _without_gpu() -> str:
+    return "mps" if (sys.platform, platform.machine()) == ("darwin", "arm64") else "cpu"
+
+
+def _gpu(index: int) -> _Gpu | None:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None if "+cpu" in metadata.version("torch") else _nvidia(index)
+    if not torch.cuda.is_available() or index >= torch.cuda.device_count():
+        return None
+    free, total = torch.cuda.mem_get_info(index)
+    return _Gpu(torch.cuda.get_device_name(index), total, free)
+
+
+def _nvidia(index: int) -> _Gpu | None:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    chosen = visible[index] if any(visible) and index < len(visible) else str(index)
+    query = ["--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        asked = subprocess.run(
+            ["nvidia-smi", "-i", chosen, *query],
+            capture_output=True,
+            text=True,
+            timeout=NVIDIA_TIMEOUT_S,
+            check=True,
+        )
+        name, total, free = asked.stdout.strip().rsplit(", ", 2)
+        return _Gpu(name, int(total) * MIB, int(free) * MIB)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None

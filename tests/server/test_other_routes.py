@@ -6,9 +6,13 @@ import json
 import logging
 import os
 import struct
+import sys
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
+from graphengine.server import system
 from graphengine.server.logs import JsonFormatter
 from tests.server.client import Client
 from tests.server.conftest import Serve
@@ -177,6 +181,31 @@ def test_settings_are_merged_and_outlive_the_server(serve: Serve) -> None:
 
     serve(before)
     serve(after)
+
+
+def test_without_a_gpu_the_device_is_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (told,) = system.devices("auto")
+    assert (told["name"], told["type"], told["index"]) == ("cpu", "cpu", None)
+    assert told["vram_total"] == system.memory_bytes()[0]
+
+
+def test_before_torch_is_used_nvidias_tool_tells_of_the_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\n[ $2 = 3 ] && echo 'NVIDIA H100, PCIe, 81559, 81000'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,3")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(metadata, "version", {"torch": "2.13.0"}.__getitem__)
+    (told,) = system.devices("cuda:1")
+    assert (told["name"], told["type"], told["index"]) == ("NVIDIA H100, PCIe", "cuda", 1)
+    assert told["vram_total"] == 81559 * 2**20
+    assert told["vram_free"] == 81000 * 2**20
+    (other,) = system.devices("auto")
+    assert other["type"] == "cpu"
 
 
 def test_the_server_tells_about_itself(serve: Serve) -> None:
