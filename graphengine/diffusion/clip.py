@@ -82,6 +82,22 @@ def encode_chunks_by_kind(store: ModelStore, clip: Clip | None, chunks: Chunks) 
     return Conditioning((store.with_memory(work),))
 
 
+def encode_by_one(
+    store: ModelStore, clip: Clip | None, kind: TextKind, chunks: tuple[Chunk, ...]
+) -> tuple[Tensor, Tensor]:
+    """What one of the encoders makes of tokens: [1, T, D], and its pooled vector [1, P]."""
+    clip = _required(clip)
+    encoder = next(each for each in clip.encoders if each.kind == kind)
+
+    @torch.no_grad()
+    def work() -> tuple[Tensor, Tensor]:
+        prompt = _prompt(encoder, store.text_encoder(encoder, clip.patches), chunks)
+        states, pooled = _run(clip, prompt)
+        return states.cpu(), pooled.cpu()
+
+    return store.with_memory(work)
+
+
 @torch.no_grad()
 def _encode_chunks(store: ModelStore, clip: Clip, chunks: Chunks) -> Condition:
     return _side_by_side(

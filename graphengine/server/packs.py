@@ -25,6 +25,7 @@ from graphengine.plugins.plugin import LoadFailure
 from graphengine.registry import Registry
 from graphengine.server.editor import get_other_file
 from graphengine.server.live import Frame, Said
+from graphengine.server.pack_queue import PackQueue
 from graphengine.server.parts import PARTS, Parts
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,8 @@ async def connect(app: web.Application) -> None:
     host.send = lambda event, data, client_id: _send(parts, event, data, client_id)
     if host.server is not None:
         host.server.served = app
-        host.server.jobs = parts.jobs
+        host.server.jobs = PackQueue(parts)
+        host.server.address, host.server.port = parts.settings.host, parts.settings.port
         host.server.loop = asyncio.get_running_loop()
 
 
@@ -137,11 +139,17 @@ def scripts(host: Host) -> list[str]:
 
 
 def _scripts(pack: Pack) -> list[str]:
-    if pack.web is None:
-        return []
-    base = f"/extensions/{quote(pack.web_name)}/"
-    names = (path.relative_to(pack.web).as_posix() for path in sorted(pack.web.rglob("*.js")))
-    return [base + quote(name) for name in names]
+    return [
+        f"/extensions/{quote(name)}/{quote(path.relative_to(folder).as_posix())}"
+        for name, folder in _web_folders(pack).items()
+        for path in sorted(folder.rglob("*.js"))
+    ]
+
+
+def _web_folders(pack: Pack) -> dict[str, Path]:
+    """The folders of a pack's scripts by the names under which they are served."""
+    own = {} if pack.web is None else {pack.web_name: pack.web}
+    return {**own, **{name: Path(folder) for name, folder in pack.added.web_folders.items()}}
 
 
 def examples(host: Host) -> dict[str, list[str]]:
@@ -206,10 +214,11 @@ async def _script(request: web.Request) -> web.StreamResponse:
     name = request.match_info["name"]
     host = request.app[PARTS].engine.host
     for pack in host.loaded if host is not None else ():
-        if pack.web is not None and name in (pack.web_name, pack.name):
-            path = inside(pack.web, request.match_info["path"])
-            if path is not None and path.is_file():
-                return web.FileResponse(path)
+        folders = _web_folders(pack)
+        folder = folders.get(name, pack.web if name == pack.name else None)
+        path = None if folder is None else inside(folder, request.match_info["path"])
+        if path is not None and path.is_file():
+            return web.FileResponse(path)
     return await get_other_file(request)
 
 

@@ -239,6 +239,10 @@ class Hub:
         """How many clients are connected."""
         return len(self._outboxes)
 
+    def client_ids(self) -> list[str]:
+        """The ids of all that listen."""
+        return list(self._outboxes)
+
     def tell(self, job: Job, event: JobEvent) -> None:
         """An event of a job has happened; what a preview shows must be made now or never."""
         if isinstance(event, NodePreview) and not self._shows(job, event):

@@ -15,12 +15,14 @@ PromptHandler = Callable[[dict[str, Any]], dict[str, Any]]
 class Added:
     """One plugin's additions; they go when the plugin is loaded anew.
 
-    ``classes``: of nodes, put directly among all nodes' classes.
+    ``classes``: of nodes, put directly among all nodes' classes. ``web_folders``: of scripts,
+    by the names under which they are served.
     """
 
     def __init__(self) -> None:
         self.prompt_handlers: list[PromptHandler] = []
         self.classes: dict[str, Any] = {}
+        self.web_folders: dict[str, str] = {}
 
     @cached_property
     def routes(self) -> web.RouteTableDef:

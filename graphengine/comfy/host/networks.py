@@ -16,6 +16,7 @@ from graphengine.comfy.host.running import running_context
 
 if TYPE_CHECKING:
     from graphengine.diffusion.clip import Chunks
+    from graphengine.diffusion.prompt import Chunk
     from graphengine.diffusion.residency import ModelStore
 
 _PICTURE_PIXELS = 8
@@ -162,22 +163,21 @@ class Clip:
 
     def _chunks(self, tokens: Mapping[str, Any]) -> Chunks:
         """Tokens in the form of `tokenize`, for each encoder; raises TypeError for another form."""
-        from graphengine.diffusion.prompt import Token
-
         kinds = [encoder.kind for encoder in self.description.encoders]
         if not isinstance(tokens, Mapping) or {_letter(kind) for kind in kinds} - tokens.keys():
             wanted = ", ".join(_letter(kind) for kind in kinds)
             raise TypeError(f"tokens must be a dict with {wanted}, as this CLIP's tokenize() gives")
-        return {
-            kind: tuple(
-                tuple(Token(pair[0], float(pair[1])) for pair in chunk)
-                for chunk in tokens[_letter(kind)]
-            )
-            for kind in kinds
-        }
+        return {kind: _as_chunks(tokens[_letter(kind)]) for kind in kinds}
 
     def __getattr__(self, name: str) -> Any:
         raise not_here("CLIP", name)
+
+
+def _as_chunks(chunks: Any) -> tuple[Chunk, ...]:
+    """Chunks of (id, weight), and perhaps more, as ours."""
+    from graphengine.diffusion.prompt import Token
+
+    return tuple(tuple(Token(pair[0], float(pair[1])) for pair in chunk) for chunk in chunks)
 
 
 class Tokenizer:
@@ -209,10 +209,14 @@ class TextEncoders:
 
     def encode_token_weights(self, tokens: Any) -> tuple[Any, Any]:
         """[1, T, D] and [1, P] of tokens; of one encoder's chunks if this is one."""
-        if self._kind is not None and not isinstance(tokens, Mapping):
-            tokens = {_letter(self._kind): tokens}
-        cond, pooled = self._clip.encode_from_tokens(tokens, return_pooled=True)
-        return cond, pooled
+        if self._kind is None:
+            cond, pooled = self._clip.encode_from_tokens(tokens, return_pooled=True)
+            return cond, pooled
+        from graphengine.diffusion.clip import encode_by_one
+
+        chunks = tokens[_letter(self._kind)] if isinstance(tokens, Mapping) else tokens
+        kind: Any = self._kind
+        return encode_by_one(store(), self._clip.description, kind, _as_chunks(chunks))
 
     def clip_layer(self, layer_idx: int) -> None:
         """Stop at a layer: -1 is the last one."""
@@ -228,9 +232,8 @@ class TextEncoders:
 
     def __getattr__(self, name: str) -> Any:
         description = self._clip.description
-        for encoder in description.encoders:
-            if self._kind is None and encoder.kind == name:
-                return TextEncoders(Clip(replace(description, encoders=(encoder,))), name)
+        if self._kind is None and any(each.kind == name for each in description.encoders):
+            return TextEncoders(self._clip, name)
         raise not_here("CLIP", f"cond_stage_model.{name}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from graphengine.comfy.host.core_classes import CoreClasses
@@ -14,7 +15,37 @@ MAX_RESOLUTION = 16384
 NODE_CLASS_MAPPINGS = CoreClasses(
     lambda: the_host().registry, lambda: the_host().classes, lambda: the_host().adding.classes
 )
-EXTENSION_WEB_DIRS: dict[str, str] = {}
+
+
+class _WebFolders(MutableMapping[str, str]):
+    """The folders of plugins' scripts by the names under which they are served."""
+
+    def _all(self) -> dict[str, str]:
+        host = the_host()
+        own = {pack.web_name: str(pack.web) for pack in host.packs if pack.web is not None}
+        added = (pack.added.web_folders for pack in host.packs)
+        return {**own, **{k: v for each in added for k, v in each.items()}, **self._adding()}
+
+    def _adding(self) -> dict[str, str]:
+        return the_host().adding.web_folders
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name]
+
+    def __setitem__(self, name: str, folder: str) -> None:
+        self._adding()[name] = str(folder)
+
+    def __delitem__(self, name: str) -> None:
+        del self._adding()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+EXTENSION_WEB_DIRS = _WebFolders()
 
 
 _IMPORTED = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -26,7 +27,7 @@ class BinaryEventTypes:
 
 
 class PromptQueue:
-    """How many jobs there are."""
+    """The jobs, as plugins look at them; items are (number, id, prompt, extra data, outputs)."""
 
     def __init__(self, server: PromptServer) -> None:
         self._server = server
@@ -35,6 +36,91 @@ class PromptQueue:
         """How many have not ended."""
         jobs = self._server.jobs
         return 0 if jobs is None else int(jobs.remaining)
+
+    def get_current_queue(self) -> tuple[list[Any], list[Any]]:
+        """What runs, and what waits."""
+        jobs = self._server.jobs
+        return ([], []) if jobs is None else jobs.items()
+
+    get_current_queue_volatile = get_current_queue
+
+    @property
+    def currently_running(self) -> dict[int, Any]:
+        """What runs, numbered."""
+        return dict(enumerate(self.get_current_queue()[0]))
+
+    @property
+    def queue(self) -> list[Any]:
+        """What waits."""
+        return self.get_current_queue()[1]
+
+    @property
+    def history(self) -> dict[str, Any]:
+        """What has ended, oldest first."""
+        return self.get_history()
+
+    def get_history(
+        self,
+        prompt_id: str | None = None,
+        max_items: int | None = None,
+        offset: int = -1,
+        map_function: Any = None,
+    ) -> dict[str, Any]:
+        """What has ended, oldest first, or one of them."""
+        jobs = self._server.jobs
+        if jobs is None:
+            return {}
+        if prompt_id is not None:
+            return dict(jobs.ended_job(prompt_id))
+        found = jobs.ended(max_items if offset < 0 else None)
+        if offset >= 0:
+            chosen = list(found.items())[offset:][:max_items]
+            found = dict(chosen)
+        return found if map_function is None else {k: map_function(v) for k, v in found.items()}
+
+    def wipe_queue(self) -> None:
+        """Cancel all that waits."""
+        self._asked().clear()
+
+    def delete_queue_item(self, function: Any) -> bool:
+        """Cancel the first for which a function says so."""
+        return bool(self._asked().cancel(function))
+
+    def wipe_history(self) -> None:
+        """Forget all that has ended."""
+        self._asked().forget(None)
+
+    def delete_history_item(self, id_to_delete: str) -> None:
+        """Forget one that has ended."""
+        self._asked().forget(id_to_delete)
+
+    def set_flag(self, name: str, data: Any) -> None:
+        """``unload_models`` and ``free_memory``: let networks and results go."""
+        results = name == "free_memory" and bool(data)
+        models = name == "unload_models" and bool(data)
+        if results or models:
+            self._asked().free(models=models or results, results=results)
+
+    def get_flags(self, reset: bool = True) -> dict[str, Any]:
+        """Nothing: flags are acted upon at once."""
+        del reset
+        return {}
+
+    def _asked(self) -> Any:
+        if self._server.jobs is None:
+            raise RuntimeError("there is no queue before the server has started")
+        return self._server.jobs
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing_attribute("prompt_queue", name)
+
+
+def missing_attribute(owner: str, name: str) -> AttributeError:
+    """What an object raises for what ComfyUI's has and it has not."""
+    return AttributeError(
+        f"graphengine's PromptServer has no {owner}.{name}; "
+        "docs/en/coming-from-comfyui.md lists what is there"
+    )
 
 
 class PromptServer:
@@ -50,6 +136,8 @@ class PromptServer:
         self.supports = ["custom_nodes_from_web"]
         self.number = 0
         self.user_manager: Any = None
+        self.address, self.port = "127.0.0.1", 8188
+        self.sockets_metadata: dict[str, Any] = {}
 
     @property
     def routes(self) -> web.RouteTableDef:
@@ -67,6 +155,22 @@ class PromptServer:
     def on_prompt_handlers(self) -> tuple[PromptHandler, ...]:
         """What looks at each prompt that is sent."""
         return the_host().prompt_handlers
+
+    @property
+    def sockets(self) -> dict[str, Any]:
+        """The clients that listen, by id; there is nothing to be done with them."""
+        return {} if self.jobs is None else dict.fromkeys(self.jobs.clients())
+
+    @property
+    def web_root(self) -> str:
+        """The folder of the editor's page."""
+        import graphengine
+
+        return str(Path(graphengine.__file__).parent / "webui")
+
+    def get_queue_info(self) -> dict[str, Any]:
+        """How many jobs have not ended, as clients are told."""
+        return {"exec_info": {"queue_remaining": self.prompt_queue.get_tasks_remaining()}}
 
     @property
     def client_id(self) -> str | None:
@@ -100,6 +204,10 @@ class PromptServer:
         """As `send_sync`."""
         self.send_sync(event, data, sid)
 
+    async def send_bytes(self, event: Any, data: Any, sid: str | None = None) -> None:
+        """As `send_sync`."""
+        self.send_sync(event, data, sid)
+
     def send_progress_text(self, text: str | bytes, node_id: str, sid: str | None = None) -> None:
         """Show a text at a node while it runs."""
         import struct
@@ -121,6 +229,9 @@ class PromptServer:
             except Exception:  # a plugin's code, which may fail in any way
                 logger.exception("a plugin's prompt handler failed")
         return json_data
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing_attribute("instance", name)
 
     def add_routes(self) -> None:
         """Nothing to do: routes are added when the server starts."""

@@ -485,3 +485,20 @@ def test_a_class_derived_from_the_sampler_samples(serve: Serve) -> None:
         assert shown(entry, "o") == ["2"]
 
     serve(scenario)
+
+
+def test_a_plugin_sees_the_queue_and_adds_nodes_and_scripts_directly(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        entry, _ = await watched(client, {"1": node("ServiceDirect", text="hello")})
+        assert shown(entry, "1") == ["hello"]
+        seen = await client.get("/service/queue")
+        assert list(seen["history"].values()) == [{"1": {"shown": ["hello"]}}]
+        assert (seen["running"], seen["pending"], seen["left"]) == ([], [], 0)
+        assert seen["folders"] == ["service_more"]
+        assert "/extensions/service_more/hello.js" in await client.get("/extensions")
+        assert await client.get("/extensions/service_more/hello.js") != b""
+        said = (await client.get("/service/absent"))["said"]
+        assert "no prompt_queue.put" in said
+        assert (await client.response("DELETE", "/service/queue/none")).status == 200
+
+    serve(scenario)

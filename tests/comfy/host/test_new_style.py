@@ -129,3 +129,41 @@ def test_pictures_are_shown_and_saved_with_their_workflow(serve: Serve) -> None:
             assert json.loads(picture.text["prompt"])["2"]["class_type"] == "NewPicture"
 
     serve(scenario)
+
+
+def test_inputs_that_stand_for_several_come_as_one(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        nodes = {
+            "v": node("NewValue", value=3, choice="a"),
+            "sum": node("NewGrows", mode="sum", **{"numbers.n0": link("v"), "numbers.n1": 4}),
+            "power": node(
+                "NewGrows",
+                **{"mode": "power", "mode.plus": 1, "numbers.n0": 5, "sides.right": link("v")},
+            ),
+            "one": node("NewOneType", first=False, a=link("v"), b=link("power")),
+        }
+        for key, source in {"a": ("sum", 0), "b": ("power", 0), "c": ("power", 1)}.items():
+            nodes[key] = node("NewShow", value=link(*source))
+        nodes["d"] = node("NewShow", value=link("one"))
+        entry, _ = await watched(client, nodes)
+        assert [shown(entry, key) for key in "abcd"] == [["7"], ["26"], ["n0,right"], ["26"]]
+        refused = await client.post(
+            "/prompt", {"prompt": {**nodes, "sum": node("NewGrows", mode="sum")}}
+        )
+        assert refused["node_errors"]["sum"]["errors"][0]["details"] == "numbers.n0"
+        info = await client.get("/object_info/NewGrows")
+        assert list(info["NewGrows"]["input"]["required"]) == ["numbers.n0", "mode"]
+
+    serve(scenario)
+
+
+def test_a_sound_is_written_where_clients_find_it(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        entry, _ = await watched(client, {"1": node("NewSound")})
+        (file,) = entry["outputs"]["1"]["audio"]
+        assert file["filename"].endswith(".wav")
+        content = await client.get(f"/view?filename={file['filename']}&type=temp")
+        assert content[:4] == b"RIFF"
+        assert len(content) == 44 + 2 * 2 * 800
+
+    serve(scenario)

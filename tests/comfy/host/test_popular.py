@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from graphengine.diffusion.clip_vision import VisionLayout, build_clip_vision, vision_table
+from graphengine.diffusion.controlnet import ControlNetLayout, build_controlnet, controlnet_table
 from tests.comfy.host.prompts import error_of, link, node, shown, watched
 from tests.comfy.host.test_networks import STARTER, apart
+from tests.diffusion import tiny_models as tiny
 from tests.server.client import Client
 from tests.server.conftest import Serve
 
@@ -250,5 +256,96 @@ def test_models_are_merged_resampled_and_looked_into(serve: Serve) -> None:
         same = {key: float(shown(entry, key)[0]) for key in nodes if key.startswith("same")}
         assert max(same.values()) < 2e-3, same
         assert float(shown(entry, "near")[0]) < 0.05
+
+    serve(scenario)
+
+
+def small_networks(models: Path) -> None:
+    """Tiny checkpoints, a control network, a CLIP that sees and an upscale model."""
+    vision = VisionLayout("openclip", 64, 2, 128, patch=4, positions=5, projection=32)
+    control = ControlNetLayout(tiny.SD1_UNET, 3, (8, 16, 16, 32))
+    zeros = {f"body.{n}.{part}": shape for n, part, shape in (
+        (0, "weight", (4, 3, 3, 3)), (0, "bias", (4,)), (1, "weight", (4,)),
+        (2, "weight", (12, 4, 3, 3)), (2, "bias", (12,)),
+    )}  # fmt: skip
+    files = {
+        "checkpoints/sd1": tiny.checkpoint_tensors("sd1"),
+        "checkpoints/sdxl": tiny.checkpoint_tensors("sdxl"),
+        "controlnet/net": tiny.random_tensors(
+            build_controlnet(control), controlnet_table(control), 1
+        ),
+        "clip_vision/eye": {
+            f"visual.{name}": tensor
+            for name, tensor in tiny.random_tensors(
+                build_clip_vision(vision), vision_table(vision), 1
+            ).items()
+        },
+        "upscale_models/x2": {name: torch.zeros(shape) for name, shape in zeros.items()},
+    }
+    for name, tensors in files.items():
+        path = models / f"{name}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, str(path))
+
+
+def test_control_sight_and_upscaling_cross_unchanged(serve: Serve, tmp_path: Path) -> None:
+    small_networks(tmp_path / "models")
+
+    async def scenario(client: Client) -> None:
+        control = {"control_net": link("net"), "image": link("picture")}
+        nodes = {
+            **beginning(),
+            "file": node("CheckpointLoaderSimple", ckpt_name="sd1.safetensors"),
+            "net": node("ControlNetLoader", control_net_name="net.safetensors"),
+            "eye": node("CLIPVisionLoader", clip_name="eye.safetensors"),
+            "x2": node("UpscaleModelLoader", model_name="x2.safetensors"),
+            "picture": node("EmptyImage", width=64, height=64, batch_size=1, color=8421376),
+            "steered": node(
+                "ControlNetApplyAdvanced", positive=link("words"), negative=link("none"),
+                strength=0.7, start_percent=0.0, end_percent=0.8, **control,
+            ),
+            "by hand": node("PopControl", positive=link("words"), strength=0.7, **control),
+            "ours": sampled(positive=link("steered"), negative=link("steered", 1)),
+            "theirs": sampled(positive=link("by hand")),
+            "same control": node("NetSame", a=link("ours"), b=link("theirs")),
+            "plain": sampled(),
+            "differs": node("NetSame", a=link("ours"), b=link("plain")),
+            "larger": node(
+                "ImageUpscaleWithModel", upscale_model=link("x2"), image=link("picture")
+            ),
+            "looks": node(
+                "PopLooks", image=link("picture"), clip_vision=link("eye"), upscale_model=link("x2")
+            ),
+            "same picture": node("NetSame", a=link("larger"), b=link("looks")),
+            "seen": node("CLIPVisionEncode", clip_vision=link("eye"), image=link("picture"),
+                         crop="center"),
+            "adm": node("PopSeen", a=link("looks", 1), b=link("seen")),
+        }  # fmt: skip
+        entry, _ = await watched(client, nodes)
+        assert entry["status"]["status_str"] == "success", error_of(entry)["exception_message"]
+        assert float(shown(entry, "differs")[0]) > 1e-4
+        for key in ("same control", "same picture", "adm"):
+            assert float(shown(entry, key)[0]) < 1e-4, key
+
+    serve(scenario)
+
+
+def test_both_encoders_of_sdxl_are_there(serve: Serve, tmp_path: Path) -> None:
+    small_networks(tmp_path / "models")
+
+    async def scenario(client: Client) -> None:
+        nodes = {
+            **beginning(),
+            "file": node("CheckpointLoaderSimple", ckpt_name="sdxl.safetensors"),
+            "merged": node("PopChange", model=link("file"), clip=link("file", 1), how="merge"),
+            "perturbed": node("PopGuide", model=link("merged"), how="one_by_one"),
+            "ours": sampled(),
+            "theirs": sampled("perturbed"),
+            "same": node("NetSame", a=link("ours"), b=link("theirs")),
+            "two": node("PopTwo", model=link("file"), clip=link("file", 1)),
+        }
+        entry, _ = await watched(client, nodes)
+        assert entry["status"]["status_str"] == "success", error_of(entry)["exception_message"]
+        assert float(shown(entry, "same")[0]) < 5e-3
 
     serve(scenario)

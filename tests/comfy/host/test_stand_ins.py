@@ -13,6 +13,7 @@ from graphengine.comfy.host.host import Host
 from graphengine.comfy.host.packs import open_host
 from graphengine.comfy.pack_paths import state_of
 from graphengine.folders import Folders
+from graphengine.registry import Registry, load_registry
 
 ROOT = Path(__file__).parents[3]
 MODULES = ROOT / "graphengine" / "comfy" / "modules"
@@ -25,7 +26,7 @@ def names() -> list[str]:
     return sorted(name for name in dotted if name != "__init__" and "._" not in name)
 
 
-def host_of(base: Path, **packs: str) -> Host:
+def host_of(base: Path, *, registry: Registry | None = None, **packs: str) -> Host:
     """A host with one-file plugins of these contents."""
     paths = []
     for name, content in packs.items():
@@ -34,7 +35,7 @@ def host_of(base: Path, **packs: str) -> Host:
         paths.append(path)
     models = {"checkpoints": (base / "models" / "checkpoints",)}
     folders = Folders(base / "input", base / "output", base / "temp", base / "user", models)
-    return open_host(folders, {path: state_of(path) for path in paths})
+    return open_host(folders, {path: state_of(path) for path in paths}, registry=registry)
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -89,8 +90,6 @@ NODE_CLASS_MAPPINGS = {"%s": Node}
 
 
 def test_a_later_pack_takes_the_place_of_an_earlier_one_but_not_of_ours(tmp_path: Path) -> None:
-    from graphengine.registry import load_registry
-
     host = host_of(tmp_path, a=NODE % (1, "Same"), b=NODE % (2, "Same"), c=NODE % (3, "KSampler"))
     registry = load_registry()
     host.add_to(registry)
@@ -132,4 +131,50 @@ def test_folders_are_told_and_can_be_added(tmp_path: Path) -> None:
     assert again[2] == 8
     with pytest.raises(AttributeError, match="has no 'no_such_thing'"):
         _ = folder_paths.no_such_thing
+    stand_ins.uninstall()
+
+
+IMPORTS = """
+import comfy
+import comfy.sd, comfy.conds, comfy.hooks, comfy.cldm.cldm, comfy.text_encoders.sd3_clip
+from comfy import model_management, samplers
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel, timestep_embedding
+from comfy.ldm.flux.layers import DoubleStreamBlock
+from comfy.patcher_extension import CallbacksMP, WrappersMP
+from comfy.model_base import SDXL, Flux, WAN21
+from comfy_extras import nodes_mask, nodes_upscale_model
+from comfy_extras.nodes_mask import GrowMask, composite
+from comfy_extras.nodes_post_processing import Blend, gaussian_kernel
+from comfy_execution.caching import HierarchicalCache
+from comfy_api.input import VideoInput
+from app.user_manager import UserManager
+from utils.json_util import merge_json_recursive
+import comfyui_version, protocol, execution, nodes
+
+class Mine(UNetModel):
+    pass
+
+assert comfy.utils.ProgressBar and comfy.latent_formats.SD15().scale_factor == 0.18215
+assert not isinstance(3, UNetModel) and issubclass(Mine, UNetModel)
+assert CallbacksMP.ON_CLONE and not hasattr(comfy.utils, "no_such_name")
+assert [c.__name__ for c in (GrowMask, Blend, nodes_mask.MaskToImage)] == [
+    "GrowMask", "ImageBlend", "MaskToImage"
+]
+NODE_CLASS_MAPPINGS = {}
+"""
+
+
+def test_names_that_mean_nothing_here_take_no_plugin_with_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from graphengine.errors import GraphEngineError
+
+    host = host_of(tmp_path, registry=load_registry(), a=IMPORTS)
+    assert [failure.cause for failure in host.failures] == []
+    from comfy.hooks import HookGroup  # type: ignore[import-not-found]
+
+    with pytest.raises(GraphEngineError, match=r"no comfy\.hooks\.HookGroup"):
+        HookGroup()
+    HookGroup.add = None
+    assert "a plugin replaced comfy.hooks.HookGroup.add, which has no effect" in caplog.text
     stand_ins.uninstall()

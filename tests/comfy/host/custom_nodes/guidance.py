@@ -70,10 +70,10 @@ def one_by_one(model):
         parts = len(args["cond_or_uncond"])
         if parts == 1:
             return apply(x, t, **c)
-        words = c["c_crossattn"].chunk(parts)
+        tensors = {n: v.chunk(parts) for n, v in c.items() if isinstance(v, torch.Tensor)}
         done = [
-            apply(a, b, **{**c, "c_crossattn": w})
-            for a, b, w in zip(x.chunk(parts), t.chunk(parts), words, strict=True)
+            apply(a, b, **{**c, **{name: pieces[i] for name, pieces in tensors.items()}})
+            for i, (a, b) in enumerate(zip(x.chunk(parts), t.chunk(parts), strict=True))
         ]
         return torch.cat(done)
 

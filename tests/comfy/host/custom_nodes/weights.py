@@ -216,4 +216,43 @@ class Looks:
         return image, seen
 
 
-NODE_CLASS_MAPPINGS = {f"Pop{c.__name__}": c for c in (Change, Control, Looks)}
+class Seen:
+    """How far apart is what a CLIP saw."""
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"a": ("CLIP_VISION_OUTPUT",), "b": ("CLIP_VISION_OUTPUT",)}}
+
+    RETURN_TYPES = ()
+    OUTPUT_NODE = True
+    FUNCTION = "run"
+
+    def run(self, a, b):
+        apart = (a.image_embeds - b["image_embeds"]).abs().max()
+        return {"ui": {"shown": [str(float(apart))]}}
+
+
+class Two:
+    """SDXL as plugins tell it apart."""
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"model": ("MODEL",), "clip": ("CLIP",)}}
+
+    RETURN_TYPES = ()
+    OUTPUT_NODE = True
+    FUNCTION = "run"
+
+    def run(self, model, clip):
+        assert isinstance(model.model, comfy.model_base.SDXL)
+        assert model.model.is_adm() and model.model.adm_channels > 0
+        tokens = clip.tokenize("a (red:1.2) circle")
+        cond, pooled = clip.encode_from_tokens(tokens, return_pooled=True)
+        first, _ = clip.cond_stage_model.clip_l.encode_token_weights(tokens["l"])
+        second, own = clip.cond_stage_model.clip_g.encode_token_weights(tokens["g"])
+        assert torch.allclose(torch.cat([first, second], -1), cond, atol=1e-5)
+        assert torch.equal(own, pooled)
+        return {"ui": {"shown": ["yes"]}}
+
+
+NODE_CLASS_MAPPINGS = {f"Pop{c.__name__}": c for c in (Change, Control, Looks, Seen, Two)}

@@ -35,6 +35,76 @@ class Value(io.ComfyNode):
         return io.NodeOutput(value)
 
 
+class Grows(io.ComfyNode):
+    """Inputs that stand for several."""
+
+    @classmethod
+    def define_schema(cls):
+        numbered = io.Autogrow.TemplatePrefix(io.Int.Input("n"), prefix="n", min=1, max=4)
+        named = io.Autogrow.TemplateNames(io.Int.Input("n"), names=["left", "right"], min=0)
+        options = [
+            io.DynamicCombo.Option("sum", []),
+            io.DynamicCombo.Option(
+                "power", [io.Int.Input("by", default=2), io.Int.Input("plus", default=0)]
+            ),
+        ]
+        return io.Schema(
+            node_id="NewGrows",
+            search_aliases=["many"],
+            inputs=[
+                io.Autogrow.Input("numbers", template=numbered),
+                io.Autogrow.Input("sides", template=named, optional=True),
+                io.DynamicCombo.Input("mode", options=options),
+            ],
+            outputs=[io.Int.Output(), io.String.Output()],
+        )
+
+    @classmethod
+    def execute(cls, numbers: io.Autogrow.Type, sides, mode):
+        total = sum(numbers.values())
+        if mode["mode"] == "power":
+            total = total ** mode["by"] + mode["plus"]
+        return io.NodeOutput(total, ",".join([*numbers, *sides]))
+
+
+class OneType(io.ComfyNode):
+    """One type, whichever it is."""
+
+    @classmethod
+    def define_schema(cls):
+        kind = io.MatchType.Template("kind", allowed_types=[io.Int, io.String])
+        return io.Schema(
+            node_id="NewOneType",
+            inputs=[
+                io.Boolean.Input("first"),
+                io.MatchType.Input("a", template=kind, lazy=True),
+                io.MatchType.Input("b", template=kind, lazy=True),
+            ],
+            outputs=[io.MatchType.Output(template=kind, display_name="one")],
+        )
+
+    @classmethod
+    def check_lazy_status(cls, first, a=None, b=None):
+        return ["a" if first else "b"]
+
+    @classmethod
+    def execute(cls, first, a=None, b=None):
+        return io.NodeOutput(a if first else b)
+
+
+class Sound(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="NewSound", inputs=[], outputs=[], is_output_node=True)
+
+    @classmethod
+    def execute(cls):
+        import torch
+
+        sound = {"waveform": torch.zeros(1, 2, 800), "sample_rate": 8000}
+        return io.NodeOutput(ui=ui.PreviewAudio(sound, cls=cls))
+
+
 class Show(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -187,7 +257,20 @@ class Picture(io.ComfyNode):
 
 class Extension(ComfyExtension):
     async def get_node_list(self):
-        return [Value, Show, Spread, Either, Grow, Checked, Progress, ProgressSync, Picture]
+        return [
+            Value,
+            Show,
+            Spread,
+            Either,
+            Grow,
+            Checked,
+            Progress,
+            ProgressSync,
+            Picture,
+            Grows,
+            OneType,
+            Sound,
+        ]
 
 
 async def comfy_entrypoint():
