@@ -77,7 +77,13 @@ class BaseModel:
     @property
     def latent_format(self) -> LatentFormat:
         """How its latents are scaled."""
-        return LatentFormat.of(self.description.family)
+        from graphengine.diffusion.previews import rgb_factors
+
+        made = LatentFormat.of(self.description.family)
+        *made.latent_rgb_factors, made.latent_rgb_factors_bias = rgb_factors(
+            self.description
+        ).tolist()
+        return made
 
     @property
     def model_config(self) -> Any:

@@ -57,8 +57,8 @@ def sample(
     if sigmas is None:
         whole = 1.0 if denoise is None else denoise
         sigmas = sigmas_for(model, sampler, scheduler, steps, whole)
-        last = len(sigmas) - 1 if end is None else end
-        sigmas = sampling.part_of(sigmas, start or 0, last, leftover_noise=not full_denoise)
+    last = len(sigmas) - 1 if end is None else end
+    sigmas = sampling.part_of(sigmas, start or 0, last, leftover_noise=not full_denoise)
     latent_of_model = sampling.checked_latent(start_latent, described)
     drawn = _noise(latent_of_model, noise, seed, none=disable_noise)
     conditions = (to_ours("CONDITIONING", positive), to_ours("CONDITIONING", negative))

@@ -66,6 +66,15 @@ class Latent2RGBPreviewer:
         return (preview_format, self.decode_latent_to_preview(x0), MAX_PREVIEW_RESOLUTION)
 
 
+def get_previewer(device: Any, latent_format: Any) -> Latent2RGBPreviewer | None:
+    """What makes pictures of a format's latents; None where nothing is known of their colours."""
+    del device
+    factors = latent_format.latent_rgb_factors
+    if factors is None:
+        return None
+    return Latent2RGBPreviewer(factors, latent_format.latent_rgb_factors_bias)
+
+
 def _painter(model: Any, context: Context) -> Callable[[Any], Any]:
     from graphengine.diffusion.previews import painter
 

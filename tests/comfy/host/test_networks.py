@@ -43,7 +43,7 @@ async def apart(client: Client, nodes: dict[str, Any], node_id: str = "same") ->
 
 def test_sampling_gives_our_latent_whichever_way_it_is_called(serve: Serve) -> None:
     async def scenario(client: Client) -> None:
-        for how in ("common", "class", "prepared", "ksampler"):
+        for how in ("common", "class", "prepared", "ksampler", "custom", "levels"):
             assert await apart(client, prompt(theirs={"how": how})) == 0, how
         assert await apart(client, prompt(theirs={"how": "own"})) > 0.01
 

@@ -25,6 +25,9 @@ class _Args(SimpleNamespace):
         host = the_host()
         if name == "cpu":
             return host.device == "cpu"
+        if name in _OF_SERVER:
+            attribute, default = _OF_SERVER[name]
+            return getattr(host.server, attribute, default)
         folders = {"output_directory": host.folders.output, "input_directory": host.folders.input}
         if name in folders:
             return str(folders[name])
@@ -33,9 +36,8 @@ class _Args(SimpleNamespace):
         return False
 
 
+_OF_SERVER = {"listen": ("address", "127.0.0.1"), "port": ("port", 8188)}
 args = _Args(
-    listen="127.0.0.1",
-    port=8188,
     preview_method=LatentPreviewMethod.Auto,
     disable_metadata=False,
     verbose="INFO",

@@ -23,7 +23,7 @@ class Sample:
                 "seed": ("INT", {"default": 0}),
                 "sampler_name": (comfy.samplers.KSampler.SAMPLERS,),
                 "scheduler": (comfy.samplers.KSampler.SCHEDULERS,),
-                "how": (["common", "class", "own", "prepared", "ksampler"],),
+                "how": (["common", "class", "own", "prepared", "ksampler", "custom", "levels"],),
             }
         }
 
@@ -50,9 +50,32 @@ class Sample:
             done = sampler.sample(
                 noise, positive, negative, 4.0, samples, callback=callback, seed=seed
             )
+        elif how == "custom":
+            levels = comfy.samplers.calculate_sigmas(model.model.model_sampling, scheduler, 2)
+            previewer = latent_preview.get_previewer("cpu", model.model.latent_format)
+
+            def seen(step, x0, x, steps):
+                form, picture, side = previewer.decode_latent_to_preview_image("JPEG", x0)
+                assert (form, picture.size, side) == ("JPEG", (8, 8), 512)
+
+            done = comfy.sample.sample_custom(
+                model,
+                noise,
+                4.0,
+                comfy.samplers.sampler_object(sampler_name),
+                levels,
+                positive,
+                negative,
+                samples,
+                callback=seen,
+                seed=seed,
+            )
         else:
+            levels = None
+            if how == "levels":
+                levels = comfy.samplers.calculate_sigmas(model.model.model_sampling, scheduler, 2)
             done = comfy.sample.sample(
-                model, noise, 2, 4.0, *same, samples, callback=callback, seed=seed
+                model, noise, 2, 4.0, *same, samples, sigmas=levels, callback=callback, seed=seed
             )
         return ({"samples": done},)
 
