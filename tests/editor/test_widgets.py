@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.editor.editor import Editor
 from tests.editor.test_building import place
@@ -59,3 +61,20 @@ def test_a_picture_is_chosen_from_the_disk_and_the_choice_undone(
         node.get_by_role("button", name="Upload a picture").click()
     chooser.value.set_files(tmp_path / "two.png")
     expect(node.get_by_role("img", name="two.png")).to_be_visible()
+
+
+def test_fields_wait_for_the_node_types_so_that_nothing_typed_is_lost(
+    open_editor: Callable[..., Editor], context: BrowserContext
+) -> None:
+    page = context.new_page()
+    held: list[Route] = []
+    page.route(re.compile(r"/api/v1/nodes$"), lambda route: held.append(route))
+    editor = open_editor(page=page)
+    prompt = editor.node("Prompt")
+    expect(prompt.get_by_text("a red heart")).to_be_visible()
+    expect(prompt.get_by_role("textbox")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    prompt.get_by_role("textbox").fill("typed at once")
+    expect(prompt.get_by_role("textbox")).to_have_value("typed at once")
+    expect(editor.node("Sampler").get_by_role("combobox", name="scheduler")).to_be_visible()

@@ -69,10 +69,8 @@ function LongText({ label, widget, set, text, composing, setComposing }: LongPro
     const field = area.current;
     const begun = field && embeddingAt(text, field.selectionStart);
     if (field === null || !begun) return;
-    const after = text.slice(0, begun.from) + name + text.slice(field.selectionStart);
-    set(after);
+    typeOver(field, begun.from, field.selectionStart, name);
     setOffered([]);
-    place(field, begun.from + name.length, begun.from + name.length);
   };
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing) return;
@@ -80,8 +78,8 @@ function LongText({ label, widget, set, text, composing, setComposing }: LongPro
     if (isPrompt && arrow !== 0 && (event.ctrlKey || event.metaKey)) {
       const { selectionStart, selectionEnd } = event.currentTarget;
       const edited = changeWeight(text, selectionStart, selectionEnd, arrow * WEIGHT_STEP);
-      set(edited.text);
-      place(event.currentTarget, edited.start, edited.end);
+      typeOver(event.currentTarget, 0, text.length, edited.text);
+      event.currentTarget.setSelectionRange(edited.start, edited.end);
     } else if (offered.length > 0 && arrow !== 0) {
       setChosen((chosen - arrow + offered.length) % offered.length);
     } else if (offered.length > 0 && (event.key === "Enter" || event.key === "Tab")) {
@@ -179,7 +177,8 @@ function matching(names: readonly string[], typed: string): readonly string[] {
     .map((one) => one.name);
 }
 
-/** Put the cursor once the field shows its new text. */
-function place(field: HTMLTextAreaElement, start: number, end: number): void {
-  requestAnimationFrame(() => field.setSelectionRange(start, end));
+/** Write over a part of the text as typing does, so that the field's own undo takes it back. */
+function typeOver(field: HTMLTextAreaElement, from: number, to: number, text: string): void {
+  field.setSelectionRange(from, to);
+  document.execCommand("insertText", false, text);
 }

@@ -6,6 +6,7 @@ import { type GraphId, graphOf, type NodeId } from "../model/document";
 import type { Json } from "../model/json";
 import type { WidgetInfo } from "../model/shape";
 import { usePlugins } from "../state/plugins";
+import { useServer } from "../state/server";
 import { activeTab, useWorkspace } from "../state/workspace";
 import { ChoiceField } from "./ChoiceField";
 import { ColorField, ColorNumberField, isColor, isColorNumber } from "./ColorField";
@@ -45,6 +46,10 @@ export const Widget = memo(function Widget(props: Props) {
       { kind: "set-value", graph, node, name, value },
       options?.once ? {} : { group: `value ${graph} ${node} ${name}` },
     );
+  // Until the node types are here the widget is a guess, and what is typed would be lost with it.
+  if (useServer.getState().nodes.size === 0) {
+    return <span className="widget-linked">{String(props.value ?? "")}</span>;
+  }
   return (
     <Contained resetKey={props.value}>
       <ChosenField {...props} set={set} />

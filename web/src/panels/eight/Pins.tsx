@@ -56,7 +56,7 @@ function PinnedWidget({ pin }: { readonly pin: Pin }) {
         <span>{label}</span>
         <UnpinButton pin={pin} label={label} />
       </header>
-      {place === null || input === undefined ? (
+      {types.size === 0 ? null : place === null || input === undefined ? (
         <p className="hint">{t("eight.pinGone")}</p>
       ) : (
         <AnyWidget at={place} input={input} label={label} />
