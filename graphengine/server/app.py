@@ -18,6 +18,7 @@ from graphengine.errors import GraphEngineError
 from graphengine.jobs import Jobs
 from graphengine.server import (
     editor,
+    gallery,
     job_list,
     logs,
     metrics,
@@ -87,6 +88,7 @@ def make_app(settings: ServerSettings, *, supervised: bool = False) -> web.Appli
         app.add_routes(_below_api(table))
     for routes in (
         system.internal_routes,
+        gallery.routes,
         logs.routes,
         metrics.routes,
         v1.routes,

@@ -24,6 +24,7 @@ from graphengine.server.fetching import fetch
 from graphengine.server.node_models import Texts
 from graphengine.server.operations import PREFIX, Operation, answer, bad_field
 from graphengine.server.parts import Parts, parts_of
+from graphengine.server.view import media_type
 from graphengine.server.workflow_models import (
     AddressBody,
     DocumentBody,
@@ -92,10 +93,11 @@ async def open_template(request: web.Request) -> web.Response:
 
 async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     """A picture that the template makes."""
-    picture = _picture(_template(request))
+    picture = picture_beside(_template(request))
     if picture is None:
         raise Refusal(404, "file_not_found", "This template has no picture")
-    return web.FileResponse(picture, headers={"Cache-Control": "no-cache"})
+    headers = {"Cache-Control": "no-cache", "Content-Type": media_type(picture)}
+    return web.FileResponse(picture, headers=headers)
 
 
 OPERATIONS = (
@@ -143,10 +145,10 @@ OPERATIONS = (
 
 def templates(registry: Registry) -> list[Template]:
     """All templates, the one to start with first."""
-    return [_template_info(name, path) for name, path in _paths(registry).items()]
+    return [_template_info(name, path) for name, path in template_paths(registry).items()]
 
 
-def _paths(registry: Registry) -> dict[str, Path]:
+def template_paths(registry: Registry) -> dict[str, Path]:
     """The templates' files by name: those that come along, then those of plugins."""
     paths = sorted(
         builtin_folder("workflows").glob("*.json"),
@@ -164,7 +166,7 @@ def _template_info(name: str, path: Path) -> Template:
     def text(field: str, default: str) -> Texts:
         return Texts(**{one: texts.get(one, {}).get(field, default) for one in LANGUAGES})
 
-    picture = _picture(path)
+    picture = picture_beside(path)
     return Template(
         name=name,
         title=text("title", plain),
@@ -173,14 +175,15 @@ def _template_info(name: str, path: Path) -> Template:
     )
 
 
-def _picture(path: Path) -> Path | None:
+def picture_beside(path: Path) -> Path | None:
+    """The picture of a workflow's file."""
     found = (path.with_suffix(end) for end in THUMBNAILS)
     return next((picture for picture in found if picture.is_file()), None)
 
 
 def _template(request: web.Request) -> Path:
     name = request.match_info["name"]
-    found = _paths(parts_of(request).engine.registry).get(name)
+    found = template_paths(parts_of(request).engine.registry).get(name)
     if found is None:
         raise Refusal(404, "file_not_found", f"There is no template {name!r}")
     return found

@@ -29,6 +29,17 @@ _SUFFIX = re.compile(r"^(?P<name>.*).\[(?P<kind>input|output|temp)\]$", re.DOTAL
 _ACTIVE = re.compile(r"html|javascript|ecmascript|css|xml|svg|pdf|x-shockwave", re.IGNORECASE)
 """Media types that could run something in a browser; their files come as plain bytes."""
 
+_NEWER_TYPES = {
+    ".avif": "image/avif",
+    ".flac": "audio/flac",
+    ".glb": "model/gltf-binary",
+    ".mkv": "video/x-matroska",
+    ".opus": "audio/ogg",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
+}
+"""Python knows these only where the system tells it."""
+
 
 # --- out ------------------------------------------------------------------------------------------
 
@@ -80,7 +91,8 @@ def find_file(folders: Folders, filename: str, kind: str, subfolder: str) -> Pat
 
 def media_type(path: Path) -> str:
     """What a file's name says it is, unless a browser would run that."""
-    guessed = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    known = _NEWER_TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
+    guessed = known or "application/octet-stream"
     return "application/octet-stream" if _ACTIVE.search(guessed) else guessed
 
 

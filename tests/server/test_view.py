@@ -12,6 +12,7 @@ import pytest
 from aiohttp import ClientResponse, FormData
 from PIL.PngImagePlugin import PngInfo
 
+from graphengine.server.view import media_type
 from tests.server.client import Client
 from tests.server.conftest import Serve
 
@@ -263,3 +264,14 @@ def test_a_mask_becomes_the_alpha_of_the_picture(serve: Serve) -> None:
             assert answer.status in (400, 404)
 
     serve(scenario)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.webp", "image/webp"), ("B.WEBP", "image/webp"), ("a.flac", "audio/flac")],
+)
+def test_a_newer_kind_of_file_is_named_also_where_the_system_does_not_know_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    monkeypatch.setattr("mimetypes.guess_type", lambda _: (None, None))
+    assert media_type(Path(name)) == kind
