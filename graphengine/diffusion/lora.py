@@ -43,6 +43,8 @@ _PARTS = {
     "lora_magnitude_vector.weight": "dora_scale",
     "diff": "diff",
     "diff_b": "diff_b",
+    "w_norm": "diff",
+    "b_norm": "diff_b",
     **{
         name: name
         for name in (
@@ -51,6 +53,10 @@ _PARTS = {
         )
     },
 }  # fmt: skip
+# What says nothing by itself: of a scheme that is not known here it may be all that is recognised.
+_BESIDE = frozenset(("alpha", "dora_scale"))
+# What PEFT puts before the names of a whole model that it has wrapped.
+_PEFT = "base_model.model."
 _SUFFIX = re.compile(
     rf"[._](?P<part>{'|'.join(re.escape(name) for name in sorted(_PARTS, key=len, reverse=True))})$"
 )
@@ -110,13 +116,14 @@ def match(file: FileRef, networks: Iterable[tuple[str, Weights]]) -> Match:
     """
     tensors = open_tensors(file)
     trained = trained_modules(tensors)
-    if not trained:
-        raise ModelFileError("lora_not_a_lora", path=file.path, key=min(tensors, default=""))
+    usable = {name for name, parts in modules_in(tensors).items() if parts.keys() - _BESIDE}
+    if not usable:
+        raise ModelFileError("lora_not_a_lora", path=file.path, key=_strange(tensors))
     used: set[str] = set()
     for network, weights in networks:
         shapes = shapes_of(weights, network)
         names = names_of(network, shapes)
-        used.update(name for each in names.values() for name in each if name in trained)
+        used.update(name for each in names.values() for name in each if name in usable)
         LoraPatch(file, 1.0).changes(network, shapes)
     if not used:
         raise InputError("lora_fits_nothing", path=file.path, key=min(trained))
@@ -156,8 +163,14 @@ def modules_in(tensors: Iterable[str]) -> dict[str, dict[str, str]]:
     for key in tensors:
         suffix = _SUFFIX.search(key)
         if suffix is not None:
-            modules.setdefault(key[: suffix.start()], {})[_PARTS[suffix["part"]]] = key
+            name = key[: suffix.start()].removeprefix(_PEFT)
+            modules.setdefault(name, {})[_PARTS[suffix["part"]]] = key
     return modules
+
+
+def _strange(tensors: Iterable[str]) -> str:
+    """A tensor that is of no kind that is known here, or else any."""
+    return min(sorted(key for key in tensors if _SUFFIX.search(key) is None) or tensors, default="")
 
 
 def apply_parts(weight: Tensor, *, parts: Parts, strength: float) -> Tensor:

@@ -71,6 +71,8 @@ def test_lora_adds_strength_times_alpha_over_rank_times_up_down(
         KOHYA,
         LDM,
         f"unet.{KEY.removesuffix('.weight')}",
+        f"base_model.model.{KEY.removesuffix('.weight')}",
+        f"base_model.model.unet.{KEY.removesuffix('.weight')}",
         "diffusion_model.input_blocks.1.1.transformer_blocks.0.attn1.to_q",
     ],
 )
@@ -191,6 +193,19 @@ def test_a_full_difference_and_its_bias_are_added(checkpoint: Path, tmp_path: Pa
     torch.testing.assert_close(after - before, 0.5 * random(32, 32))
 
 
+def test_a_normalisations_difference_is_added(checkpoint: Path, tmp_path: Path) -> None:
+    name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_norm1"
+    tensors = {f"{name}.w_norm": random(32, seed=1), f"{name}.b_norm": random(32, seed=2)}
+    patch = saved(tmp_path / "l.safetensors", tensors)
+    network = ModelStore("cpu").unet(load_checkpoint(checkpoint)[0])
+    shapes = {key: tensor.shape for key, tensor in network.state_dict().items()}
+    changes = patch.changes("unet", shapes)
+    norm = "down_blocks.0.attentions.0.transformer_blocks.0.norm1"
+    for part, seed in (("weight", 1), ("bias", 2)):
+        changed = changes[f"{norm}.{part}"](torch.zeros(32))
+        torch.testing.assert_close(changed, 0.5 * random(32, seed=seed))
+
+
 def test_a_lora_of_another_width_is_refused_with_its_layer(
     checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -213,6 +228,19 @@ def test_a_lora_that_fits_nothing_and_a_file_that_is_none_are_told_apart(
     with pytest.raises(ModelFileError) as refused:
         match(file_ref(checkpoint), [("unet", model.weights)])
     assert refused.value.code == "lora_not_a_lora"
+
+
+def test_a_scheme_that_is_not_known_is_refused_by_its_tensors(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    tensors = {f"{KOHYA}.oft_blocks": random(4, 8, 8), f"{KOHYA}.alpha": torch.tensor(1.0)}
+    model, _, _ = load_checkpoint(checkpoint)
+    with pytest.raises(ModelFileError) as refused:
+        match(saved(tmp_path / "oft.safetensors", tensors).file, [("unet", model.weights)])
+    assert refused.value.details["key"] == f"{KOHYA}.oft_blocks"
+    mixed = {**tensors, **pair(KOHYA.replace("to_q", "to_k"))}
+    found = match(saved(tmp_path / "mixed.safetensors", mixed).file, [("unet", model.weights)])
+    assert (found.trained, found.used, found.unused) == (2, 1, (KOHYA,))
 
 
 def test_what_a_model_cannot_use_is_counted(checkpoint: Path, tmp_path: Path) -> None:
