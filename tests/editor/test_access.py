@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.editor.editor import Editor
-from tests.editor.test_building import place
+from tests.editor.test_building import place, tab_to
 from tests.editor.test_opening import picture_workflow
 from tests.editor.test_queue import NODE, open_painting, painting, queue
 from tests.server.process import Server
@@ -243,6 +243,26 @@ def test_the_outline_reads_the_graph_and_links_it_by_keyboard(editor: Editor) ->
     expect(editor.page.get_by_role("dialog")).to_be_visible()
     editor.keys("Escape")
     assert editor.violations() == []
+
+
+def test_the_outline_is_walked_and_edited_by_keyboard(editor: Editor) -> None:
+    expect(editor.node("Save picture")).to_be_visible()
+    outline = editor.page.get_by_role("region", name="Outline")
+    editor.keys("Alt+o")
+    expect(outline).to_be_focused()
+    editor.keys("Tab", "Tab", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown")
+    expect(outline.locator("summary").filter(has_text="Sampler")).to_be_focused()
+    expect(editor.page.locator("article.node[data-selected]")).to_have_accessible_name("Sampler")
+    tab_to(editor, "steps")
+    editor.keys("Tab")
+    editor.page.keyboard.type("2*4")
+    editor.keys("Enter")
+    steps = editor.node("Sampler").get_by_role("spinbutton", name="steps")
+    expect(steps).to_have_value("8")
+    editor.keys("Alt+o")
+    expect(outline).to_have_count(0)
+    editor.keys("Control+z")
+    expect(steps).to_have_value("20")
 
 
 def test_with_less_motion_wished_for_nothing_moves_during_a_run(

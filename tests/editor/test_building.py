@@ -183,3 +183,23 @@ def test_the_palette_opens_a_new_workflow_by_keyboard(editor: Editor) -> None:
     editor.page.keyboard.type("New workflow")
     editor.keys("Enter")
     expect(editor.nodes).to_have_count(0)
+
+
+def test_the_palette_gives_the_focus_back_and_its_commands_act_there(editor: Editor) -> None:
+    node = editor.page.locator(".react-flow__node", has=editor.node("Sampler"))
+    editor.select("Sampler")
+    node.focus()
+    editor.keys("Control+k")
+    field = editor.page.get_by_role("dialog", name="Commands").get_by_role("combobox")
+    expect(field).to_be_focused()
+    editor.keys("Escape")
+    expect(node).to_be_focused()
+    editor.keys("Control+k")
+    expect(field).to_be_focused()
+    editor.page.keyboard.type("rename")
+    editor.keys("Enter")
+    expect(editor.node("Sampler").get_by_role("textbox", name="Title")).to_be_focused()
+    editor.page.keyboard.type("Painter")
+    editor.keys("Enter")
+    expect(editor.node("Painter")).to_be_visible()
+    expect(editor.page.locator(".react-flow__node:focus")).to_have_count(1)

@@ -72,6 +72,16 @@ def test_the_lcm_switch_alone_makes_a_right_picture_in_four_steps_and_can_be_und
     expect(editor.nodes).to_have_count(nodes)
 
 
+def test_the_panel_takes_calculations_and_keeps_numbers_in_their_range(editor: Editor) -> None:
+    steps = panel(editor).get_by_role("textbox", name="Sampling steps")
+    on_node = editor.node("Sampler").get_by_role("spinbutton", name="steps")
+    for typed, expected in (("10+5", "15"), ("２０", "20"), ("0", "1"), ("seven", "1")):
+        steps.fill(typed)
+        steps.press("Enter")
+        expect(on_node).to_have_value(expected)
+        expect(steps).to_have_value(expected)
+
+
 def test_on_a_phone_the_panel_alone_makes_a_picture(browser: Browser, server: Server) -> None:
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, locale="en-US"

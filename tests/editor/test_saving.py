@@ -89,6 +89,7 @@ def test_a_renamed_tab_renames_its_saved_workflow_and_can_be_saved_on(editor: Ed
     editor.page.get_by_role("textbox", name="Name", exact=True).fill("after")
     editor.keys("Enter")
     expect(tabs(editor)).to_have_accessible_name("after")
+    expect(tabs(editor)).to_be_focused()
 
     set_seed(editor, "72")
     save(editor)

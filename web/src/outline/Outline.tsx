@@ -1,5 +1,6 @@
 /** The graph as a list: for screen readers and for whoever prefers to read it. */
 
+import type { KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
 import { type GraphNode, linksInto, linksOutOf } from "../model/document";
@@ -11,13 +12,16 @@ import { activeGraphId, useDocument, useGraph, useWorkspace } from "../state/wor
 import { Widget } from "../widgets/Widget";
 
 export function Outline() {
+  return useView((view) => view.outline) ? <List /> : null;
+}
+
+function List() {
   const { t } = useTranslation();
-  const open = useView((view) => view.outline);
   const graph = useGraph();
-  if (!open) return null;
   const nodes = ordered([...graph.nodes.values()]);
   return (
-    <section className="outline panel" aria-label={t("outline.title")}>
+    // Whoever opens it goes on reading in it.
+    <section className="outline panel" aria-label={t("outline.title")} tabIndex={-1} ref={focused}>
       <header>
         <h2>{t("outline.title")}</h2>
         <button
@@ -30,7 +34,7 @@ export function Outline() {
         </button>
       </header>
       <p className="hint">{t("outline.count", { nodes: nodes.length, links: graph.links.size })}</p>
-      <ol>
+      <ol onKeyDown={walk}>
         {nodes.map((node) => (
           <Entry key={node.id} node={node} />
         ))}
@@ -143,6 +147,21 @@ function Entry({ node }: { readonly node: GraphNode }) {
       </details>
     </li>
   );
+}
+
+function focused(element: HTMLElement | null): void {
+  element?.focus({ preventScroll: true });
+}
+
+/** Arrow keys go from entry to entry. */
+function walk(event: KeyboardEvent<HTMLOListElement>): void {
+  const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+  const entries = [...event.currentTarget.querySelectorAll("summary")];
+  const at = entries.indexOf(event.target as HTMLElement);
+  if (by === 0 || at === -1) return;
+  event.preventDefault();
+  event.stopPropagation();
+  entries[at + by]?.focus();
 }
 
 /** Nodes as one reads them: from left to right, then downwards. */

@@ -1,6 +1,7 @@
 /** The open workflows: names, unsaved marks, and what can be done with them. */
 
 import { type KeyboardEvent, memo, useState } from "react";
+import { flushSync } from "react-dom";
 import { useTranslation } from "react-i18next";
 import { useShallow } from "zustand/react/shallow";
 import { closeTab, renameTab } from "../state/saving";
@@ -61,8 +62,13 @@ const TabItem = memo(function TabItem({ id, active }: TabItemProps) {
     event.stopPropagation();
   };
   if (naming) {
+    const leave = () => {
+      const byKeys = document.activeElement?.classList.contains("tab-name");
+      flushSync(() => setNaming(false));
+      if (byKeys) document.getElementById(`tab-${id}`)?.focus();
+    };
     const done = (written: string) => {
-      setNaming(false);
+      leave();
       if (written.trim() !== "") void attempt(() => renameTab(id, written.trim()));
     };
     return (
@@ -77,7 +83,7 @@ const TabItem = memo(function TabItem({ id, active }: TabItemProps) {
         onKeyDown={(event) => {
           if (event.nativeEvent.isComposing) return;
           if (event.key === "Enter") done(event.currentTarget.value);
-          if (event.key === "Escape") setNaming(false);
+          if (event.key === "Escape") leave();
         }}
       />
     );

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "react";
+import { evaluate } from "../../model/arithmetic";
 import type { Json } from "../../model/json";
 
 interface Props {
@@ -12,7 +13,10 @@ interface Props {
   readonly onChange: (value: number | bigint) => void;
 }
 
-/** A number that is typed; it counts once it is one and lies within its range. */
+/**
+ * A number that is typed. It counts at once if it is one within its range; a calculation, and what
+ * lies outside, is settled by Enter or by leaving the field.
+ */
 export function NumberField({ id, label, value, whole, min, max, step, onChange }: Props) {
   const shown = value === undefined || value === null ? "" : String(value);
   const [text, setText] = useState(shown);
@@ -24,12 +28,20 @@ export function NumberField({ id, label, value, whole, min, max, step, onChange 
     const number = parse(typed, whole);
     if (number !== null && within(number, min, max)) onChange(number);
   };
+  const settle = () => {
+    const found = parsed ?? evaluate(text);
+    setText(shown);
+    if (good || found === null) return;
+    const number = clamped(found, min, max);
+    onChange(whole && typeof number === "number" ? Math.round(number) : number);
+  };
   const nudge = (event: React.KeyboardEvent) => {
+    if (event.key === "Enter" && !event.nativeEvent.isComposing) settle();
     const by = event.key === "ArrowUp" ? 1 : event.key === "ArrowDown" ? -1 : 0;
     if (by === 0 || parsed === null || event.nativeEvent.isComposing) return;
     event.preventDefault();
     const next = Number(parsed) + by * step * (event.shiftKey ? 10 : 1);
-    change(String(Math.round(Math.min(Math.max(next, min ?? next), max ?? next) * 1e6) / 1e6));
+    change(String(Math.round(Number(clamped(next, min, max)) * 1e6) / 1e6));
   };
   return (
     <input
@@ -41,7 +53,7 @@ export function NumberField({ id, label, value, whole, min, max, step, onChange 
       value={text}
       onChange={(event) => change(event.target.value)}
       onKeyDown={nudge}
-      onBlur={() => setText(shown)}
+      onBlur={settle}
     />
   );
 }
@@ -54,6 +66,11 @@ function parse(text: string, whole: boolean): number | bigint | null {
   }
   const number = Number(trimmed);
   return whole || trimmed === "" || !Number.isFinite(number) ? null : number;
+}
+
+function clamped(value: number | bigint, min: number | null, max: number | null): number | bigint {
+  if (min !== null && value < min) return min;
+  return max !== null && value > max ? max : value;
 }
 
 function within(value: number | bigint, min: number | null, max: number | null): boolean {

@@ -1,10 +1,12 @@
 import { Command } from "cmdk";
-import { useMemo } from "react";
+import { Dialog } from "radix-ui";
+import { useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { allCommands } from "../../commands/all";
-import { type Category, isEnabled } from "../../commands/command";
+import { type Category, isEnabled, type Command as OurCommand } from "../../commands/command";
 import { shortcutsOf, shortcutText, useKeymap } from "../../commands/keys";
 import { usePanels } from "../open";
+import { useReturnFocus } from "../useReturnFocus";
 
 const CATEGORIES: readonly Category[] = ["run", "file", "edit", "node", "graph", "view", "help"];
 
@@ -14,43 +16,54 @@ export default function PaletteDialog() {
   const close = usePanels((state) => state.close);
   const chosen = useKeymap((state) => state.chosen);
   const english = useMemo(() => i18n.getFixedT("en"), [i18n]);
+  const returnFocus = useReturnFocus();
+  const called = useRef<OurCommand>(null);
+  // The command runs where the focus was before, and may then take it.
+  const onClosed = (event: Event) => {
+    returnFocus(event);
+    void called.current?.run();
+  };
   return (
-    <Command.Dialog
-      open
-      loop
-      filter={rank}
-      onOpenChange={(open) => open || close()}
-      label={t("palette.title")}
-      overlayClassName="veil"
-      contentClassName="palette floating"
-    >
-      <Command.Input className="palette-input" placeholder={t("palette.placeholder")} />
-      <Command.List className="palette-list">
-        <Command.Empty className="panel-empty">{t("palette.nothing")}</Command.Empty>
-        {CATEGORIES.map((category) => (
-          <Command.Group key={category} heading={t(`palette.category.${category}`)}>
-            {allCommands
-              .filter((command) => command.category === category)
-              .map((command) => (
-                <Command.Item
-                  key={command.id}
-                  className="menu-item"
-                  value={command.id}
-                  keywords={[t(command.label), english(command.label)]}
-                  disabled={!isEnabled(command)}
-                  onSelect={() => {
-                    close();
-                    void command.run();
-                  }}
-                >
-                  {t(command.label)}
-                  <kbd>{shortcutsOf(command, chosen).map(shortcutText).join(", ")}</kbd>
-                </Command.Item>
+    <Dialog.Root open onOpenChange={(open) => open || close()}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="veil" />
+        <Dialog.Content
+          className="palette floating"
+          aria-describedby={undefined}
+          onCloseAutoFocus={onClosed}
+        >
+          <Dialog.Title className="visually-hidden">{t("palette.title")}</Dialog.Title>
+          <Command loop filter={rank} label={t("palette.title")}>
+            <Command.Input className="palette-input" placeholder={t("palette.placeholder")} />
+            <Command.List className="palette-list">
+              <Command.Empty className="panel-empty">{t("palette.nothing")}</Command.Empty>
+              {CATEGORIES.map((category) => (
+                <Command.Group key={category} heading={t(`palette.category.${category}`)}>
+                  {allCommands
+                    .filter((command) => command.category === category)
+                    .map((command) => (
+                      <Command.Item
+                        key={command.id}
+                        className="menu-item"
+                        value={command.id}
+                        keywords={[t(command.label), english(command.label)]}
+                        disabled={!isEnabled(command)}
+                        onSelect={() => {
+                          called.current = command;
+                          close();
+                        }}
+                      >
+                        {t(command.label)}
+                        <kbd>{shortcutsOf(command, chosen).map(shortcutText).join(", ")}</kbd>
+                      </Command.Item>
+                    ))}
+                </Command.Group>
               ))}
-          </Command.Group>
-        ))}
-      </Command.List>
-    </Command.Dialog>
+            </Command.List>
+          </Command>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
   );
 }
 
