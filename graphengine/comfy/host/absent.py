@@ -7,6 +7,7 @@ whole plugin with it; a node that uses one fails with its name.
 from __future__ import annotations
 
 import logging
+from abc import ABCMeta
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -20,8 +21,8 @@ _NAMES = Path(__file__).with_name("absent_names.txt")
 """``module: name name …``, a module on as many lines as it takes."""
 
 
-class Absent(type):
-    """A class that stands for such a name."""
+class Absent(ABCMeta):
+    """A class that stands for such a name; ABCMeta, so that plugins may mix it with ABC."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         del args, kwargs

@@ -246,7 +246,9 @@ class HostedNode:
 
 def output_specs(cls: Any) -> tuple[OutputSpec, ...]:
     """The outputs that a class declares."""
-    types = tuple(getattr(cls, "RETURN_TYPES", ()))
+    declared = getattr(cls, "RETURN_TYPES", ())
+    # By index, as tuples of plugins' own classes answer in their own way then.
+    types = tuple(declared[index] for index in range(len(declared)))
     names = tuple(getattr(cls, "RETURN_NAMES", None) or ())
     lists = tuple(getattr(cls, "OUTPUT_IS_LIST", None) or ())
     tips = tuple(getattr(cls, "OUTPUT_TOOLTIPS", None) or ())

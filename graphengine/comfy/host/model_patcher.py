@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Options = dict[str, Any]
 _REPLACEABLE = ("attn1", "attn2")
+_AROUND_CALLS = "apply_model"
 
 
 class ModelPatcher:
@@ -222,6 +223,23 @@ class ModelPatcher:
     ) -> None:
         """As `set_model_patch_replace`, for cross-attention."""
         self.set_model_patch_replace(patch, "attn2", block_name, number, transformer_index)
+
+    def add_wrapper(self, wrapper_type: str, wrapper: Callable[..., Any]) -> None:
+        """Stand around each call of the network: (executor, x, sigma, …)."""
+        self.add_wrapper_with_key(wrapper_type, "", wrapper)
+
+    def add_wrapper_with_key(
+        self, wrapper_type: str, key: str, wrapper: Callable[..., Any]
+    ) -> None:
+        """The same, so that it can be taken away by its key."""
+        if wrapper_type != _AROUND_CALLS:
+            raise not_here("MODEL", f"add_wrapper({wrapper_type!r})")
+        wrappers = self.model_options.setdefault("wrappers", {}).setdefault(_AROUND_CALLS, {})
+        wrappers[key] = [*wrappers.get(key, ()), wrapper]
+
+    def remove_wrappers_with_key(self, wrapper_type: str, key: str) -> None:
+        """Take those of a key away."""
+        self.model_options.get("wrappers", {}).get(wrapper_type, {}).pop(key, None)
 
     # --- what plugins keep with a model ---
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -42,8 +43,15 @@ class PluginOptions(SamplingOption):
     def around_call(self, call: NetworkCall, predict: Predict) -> Tensor:
         """Stand around a call of the network; its blocks see the ``transformer_options``."""
         with block_patches.present(self.model_options.get("transformer_options")):
+            for around in self._wrappers():
+                predict = partial(_executed, around, predict)
             wrapper = self.model_options.get("model_function_wrapper")
             return predict(call) if wrapper is None else self._wrapped(wrapper, call, predict)
+
+    def _wrappers(self) -> list[Any]:
+        """Functions around each call of the network, the outermost last."""
+        by_key = self.model_options.get("wrappers", {}).get("apply_model", {})
+        return [function for functions in by_key.values() for function in functions][::-1]
 
     def before_guidance(self, look: Look) -> Look:
         """Predict by another function, or change both predictions before they are combined."""
@@ -112,30 +120,13 @@ class PluginOptions(SamplingOption):
         return changed
 
     def _wrapped(self, wrapper: Any, call: NetworkCall, predict: Predict) -> Tensor:
-        inner = {"c_crossattn": call.context, "transformer_options": block_patches.about_call(call)}
-        if call.y is not None:
-            inner["y"] = call.y
-
-        def apply(x: Tensor, t: Tensor, **c: Any) -> Tensor:
-            sigma = t.flatten()[0].to(call.sigma)
-            changed = replace(
-                call,
-                x=x,
-                sigma=sigma,
-                sides=looking.sides_for(call, x),
-                context=c.get("c_crossattn", call.context),
-                y=c.get("y", call.y),
-            )
-            with block_patches.present(c.get("transformer_options")):
-                return predict(changed)
-
         given = {
             "input": call.x,
             "timestep": call.sigma.to(call.x.device).expand(len(call.x)),
-            "c": inner,
+            "c": _told(call),
             "cond_or_uncond": list(call.sides),
         }
-        answer: Tensor = wrapper(apply, given)
+        answer: Tensor = wrapper(partial(_asked, call, predict), given)
         return answer
 
     def _shared(self, look: Look) -> dict[str, Any]:
@@ -145,6 +136,50 @@ class PluginOptions(SamplingOption):
             "model": self.model.looking(look.guided),
             "model_options": dict(self.model_options),
         }
+
+
+def _told(call: NetworkCall) -> dict[str, Any]:
+    """What a plugin gets beside the latent and its level."""
+    told = {"c_crossattn": call.context, "transformer_options": block_patches.about_call(call)}
+    return told if call.y is None else {**told, "y": call.y}
+
+
+def _asked(call: NetworkCall, predict: Predict, x: Tensor, t: Tensor, **c: Any) -> Tensor:
+    """The answer to a call as a plugin has changed it."""
+    changed = replace(
+        call,
+        x=x,
+        sigma=t.flatten()[0].to(call.sigma),
+        sides=looking.sides_for(call, x),
+        context=c.get("c_crossattn", call.context),
+        y=c.get("y", call.y),
+    )
+    with block_patches.present(c.get("transformer_options")):
+        return predict(changed)
+
+
+def _executed(around: Any, predict: Predict, call: NetworkCall) -> Tensor:
+    """The answer of a function that stands around a call: (executor, x, sigma, c_concat, …)."""
+
+    def executor(
+        x: Tensor,
+        t: Tensor,
+        c_concat: Any = None,
+        c_crossattn: Tensor | None = None,
+        control: Any = None,
+        transformer_options: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Tensor:
+        del c_concat, control
+        words = call.context if c_crossattn is None else c_crossattn
+        given = {"c_crossattn": words, "transformer_options": transformer_options, **more}
+        return _asked(call, predict, x, t, **given)
+
+    told = _told(call)
+    level = call.sigma.to(call.x.device).expand(len(call.x))
+    words, options = told.pop("c_crossattn"), told.pop("transformer_options")
+    answer: Tensor = around(executor, call.x, level, None, words, None, options, **told)
+    return answer
 
 
 def _or_zeros(look: Look) -> Tensor:

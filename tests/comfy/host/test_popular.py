@@ -79,6 +79,7 @@ def parts() -> dict[str, Any]:
         ("one_by_one", 4.0, 2),
         ("by_hand", 4.0, 2),
         ("replaced", 4.0, 2),
+        ("around", 4.0, 2),
     ],
 )
 def test_guidance_done_in_another_way_is_the_same(

@@ -149,14 +149,24 @@ from comfy_execution.caching import HierarchicalCache
 from comfy_api.input import VideoInput
 from app.user_manager import UserManager
 from utils.json_util import merge_json_recursive
-import comfyui_version, protocol, execution, nodes
+from comfy.ldm.modules.attention import wrap_attn
+import abc, comfyui_version, protocol, execution, nodes
 
 class Mine(UNetModel):
     pass
 
+class Mixed(UNetModel, abc.ABC):
+    pass
+
+@wrap_attn
+def attention(*tensors):
+    pass
+
+comfy.supported_models.models += [Mine]
+
 assert comfy.utils.ProgressBar and comfy.latent_formats.SD15().scale_factor == 0.18215
 assert not isinstance(3, UNetModel) and issubclass(Mine, UNetModel)
-assert CallbacksMP.ON_CLONE and not hasattr(comfy.utils, "no_such_name")
+assert CallbacksMP.ON_CLONE and WrappersMP.APPLY_MODEL and not hasattr(comfy.utils, "no_such_name")
 assert [c.__name__ for c in (GrowMask, Blend, nodes_mask.MaskToImage)] == [
     "GrowMask", "ImageBlend", "MaskToImage"
 ]

@@ -1,4 +1,4 @@
-"""ComfyUI's ``comfy.patcher_extension``: names only, as nothing here calls such wrappers."""
+"""ComfyUI's ``comfy.patcher_extension``: functions around parts of a sampling."""
 
 from __future__ import annotations
 
@@ -6,6 +6,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphengine.comfy.host.stand_ins import missing
+
+
+class CallbacksMP:
+    """When plugins could be called back; nothing here does so."""
+
+    ON_CLONE = "on_clone"
+    ON_LOAD = "on_load_after"
+    ON_DETACH = "on_detach_after"
+    ON_CLEANUP = "on_cleanup"
+    ON_PRE_RUN = "on_pre_run"
+    ON_PREPARE_STATE = "on_prepare_state"
+    ON_APPLY_HOOKS = "on_apply_hooks"
+    ON_REGISTER_ALL_HOOK_PATCHES = "on_register_all_hook_patches"
+    ON_INJECT_MODEL = "on_inject_model"
+    ON_EJECT_MODEL = "on_eject_model"
+
+
+class WrappersMP:
+    """What functions can stand around: ``APPLY_MODEL`` here, each call of the network."""
+
+    OUTER_SAMPLE = "outer_sample"
+    PREPARE_SAMPLING = "prepare_sampling"
+    SAMPLER_SAMPLE = "sampler_sample"
+    PREDICT_NOISE = "predict_noise"
+    CALC_COND_BATCH = "calc_cond_batch"
+    APPLY_MODEL = "apply_model"
+    DIFFUSION_MODEL = "diffusion_model"
 
 
 def merge_nested_dicts(

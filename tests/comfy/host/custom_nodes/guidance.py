@@ -125,6 +125,24 @@ def replaced(model):
     model.set_model_sampler_calc_cond_batch_function(both)
 
 
+def around(model):
+    """Functions around each call of the network, the one added first outermost."""
+    from comfy.patcher_extension import WrappersMP
+
+    seen = []
+
+    def outer(executor, x, t, *args, **kwargs):
+        seen.append("outer")
+        return executor(x * 2, t, *args, **kwargs)
+
+    def inner(executor, x, t, c_concat, c_crossattn, control, transformer_options, **kwargs):
+        assert seen.pop() == "outer" and transformer_options["cond_or_uncond"]
+        return executor(x / 2, t, c_concat, c_crossattn, control, transformer_options, **kwargs)
+
+    model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "mine", outer)
+    model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "other", inner)
+
+
 def derived_attention(model):
     """A class of ComfyUI's that is not here: nothing is an instance of it, using it fails."""
 
@@ -138,7 +156,7 @@ def derived_attention(model):
 WAYS = {
     f.__name__: f
     for f in (
-        perturbed, asked_again, thresholded, one_by_one, by_hand, couple, replaced,
+        perturbed, asked_again, thresholded, one_by_one, by_hand, couple, replaced, around,
         derived_attention,
     )
 }  # fmt: skip

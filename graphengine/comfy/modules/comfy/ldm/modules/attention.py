@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from graphengine.comfy.host.stand_ins import missing
 from graphengine.comfy.modules.comfy.ldm.util import default, exists
 
 __all__ = ["default", "exists"]
+logger = logging.getLogger(__name__)
 
 
 def optimized_attention(
@@ -38,6 +40,17 @@ def optimized_attention(
 
 optimized_attention_masked = attention_pytorch = attention_basic = optimized_attention
 attention_sub_quad = attention_split = attention_xformers = optimized_attention
+
+
+def wrap_attn(func: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself: nothing here puts another one in its place."""
+    return func
+
+
+def register_attention_function(name: str, func: Callable[..., Any]) -> None:
+    """Take note of nothing: torch's own attention is used, whatever else there is."""
+    del func
+    logger.warning("a plugin's attention %r is not used: graphengine uses torch's own", name)
 
 
 def optimized_attention_for_device(
