@@ -25,6 +25,8 @@ from graphengine.server.view import media_type
 
 routes = web.RouteTableDef()
 SETTINGS_FILE = "comfy.settings.json"
+STYLE_FILE = "user.css"
+"""A style of the person's own, which ComfyUI's front end looks for."""
 
 
 # --- settings -------------------------------------------------------------------------------------
@@ -111,7 +113,8 @@ async def get_entries(request: web.Request) -> web.Response:
 async def get_file(request: web.Request) -> web.StreamResponse:
     """A file."""
     path = _existing(request, request.match_info["file"])
-    headers = {**USER_FILE_HEADERS, "Content-Type": media_type(path), "Cache-Control": "no-cache"}
+    kind = "text/css" if path.name == STYLE_FILE else media_type(path)
+    headers = {**USER_FILE_HEADERS, "Content-Type": kind, "Cache-Control": "no-cache"}
     return web.FileResponse(path, headers=headers)
 
 

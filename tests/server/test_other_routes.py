@@ -165,6 +165,16 @@ def test_html_of_the_person_is_not_run(serve: Serve) -> None:
     serve(scenario)
 
 
+def test_the_persons_own_style_is_a_style(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        for name, kind in (("user.css", "text/css"), ("other.css", "application/octet-stream")):
+            await client.response("POST", f"/userdata/{name}", data=b"body {}")
+            answer = await client.response("GET", f"/api/userdata/{name}")
+            assert (answer.status, answer.content_type) == (200, kind)
+
+    serve(scenario)
+
+
 def test_settings_are_merged_and_outlive_the_server(serve: Serve) -> None:
     async def before(client: Client) -> None:
         assert await client.get("/settings") == {}
