@@ -3,13 +3,13 @@
 import "@xyflow/react/dist/style.css";
 import "./canvas.css";
 import {
-  Background,
   type Connection,
   type EdgeChange,
   type FinalConnectionState,
   type NodeChange,
   ReactFlow,
   ReactFlowProvider,
+  type ReactFlowState,
   SelectionMode,
   useConnection,
   useReactFlow,
@@ -31,8 +31,9 @@ import { useTranslation } from "react-i18next";
 import { shallow } from "zustand/shallow";
 import { allCommands } from "../commands/all";
 import { callByKey, isTyping } from "../commands/keys";
-import { GRAPH_INPUT, GRAPH_OUTPUT, type Point } from "../model/document";
+import { type Bounds, GRAPH_INPUT, GRAPH_OUTPUT, type Point } from "../model/document";
 import { inputType, type LooseEnd, outputType } from "../model/edits";
+import { isEqual } from "../model/equal";
 import { snapped } from "../model/measures";
 import { ANY } from "../model/sockets";
 import { NodeView } from "../nodes/NodeView";
@@ -46,11 +47,21 @@ import {
   useWorkspace,
   type Workspace,
 } from "../state/workspace";
+import { Dots } from "./Dots";
 import type { FlowEdge, FlowNode } from "./flow";
 import { LightLayer } from "./LightLayer";
 import { endsOf, link, tryLink } from "./linking";
 import { Minimap } from "./Minimap";
-import { boundsOf, dragged, inside, makeScene, type Scene, type SceneParts } from "./scene";
+import {
+  boundsOf,
+  dragged,
+  inside,
+  makeScene,
+  type Part,
+  partIn,
+  type Scene,
+  type SceneParts,
+} from "./scene";
 import { camera, GRID, isRefusal, show, useView } from "./view";
 import { Wire } from "./Wire";
 
@@ -71,9 +82,8 @@ const CROWD = 160;
 const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.02 };
 /** Pixels that stay free around what is brought into view. */
 const EDGE = 24;
-const NO_NODES: FlowNode[] = [];
-const NO_EDGES: FlowEdge[] = [];
-const NO_PLACES: ReadonlyMap<string, { x: number; y: number }> = new Map();
+const NOTHING: Part = { nodes: [], edges: [] };
+const NO_PLACES: Places = new Map();
 
 export function Canvas() {
   return (
@@ -92,6 +102,7 @@ function Flow() {
   latest.current = nodes;
   const lookingAway = useFocus(scene);
   const light = useLight(scene) || lookingAway;
+  const part = usePart(scene, places, light);
   const snap = useView((view) => view.snap);
   const locked = useView((view) => view.locked);
   const minimap = useView((view) => view.minimap);
@@ -138,8 +149,8 @@ function Flow() {
       onFocus={(event) => bringIntoView(event, wrapper.current)}
     >
       <ReactFlow<FlowNode, FlowEdge>
-        nodes={light ? NO_NODES : (nodes as FlowNode[])}
-        edges={light ? NO_EDGES : (scene.edges as FlowEdge[])}
+        nodes={part.nodes as FlowNode[]}
+        edges={part.edges as FlowEdge[]}
         nodeTypes={NODE_TYPES}
         edgeTypes={EDGE_TYPES}
         onNodesChange={onNodesChange}
@@ -178,7 +189,7 @@ function Flow() {
           "node.a11yDescription.keyboardDisabled": t("canvas.a11y.node"),
         }}
       >
-        {!light && <Background gap={GRID * 2} size={1.2} color="var(--canvas-dot)" />}
+        {!light && <Dots />}
       </ReactFlow>
       {light && <LightLayer scene={scene} nodes={nodes} setPlaces={setPlaces} />}
       {minimap && scene.nodes.length > 0 && <Minimap nodes={nodes} />}
@@ -243,6 +254,30 @@ function useLight(scene: Scene): boolean {
     }
     return seen > CROWD;
   });
+}
+
+/** What React Flow is told of: with many nodes those near the view, as it looks at all at each move. */
+function usePart(scene: Scene, places: Places, light: boolean): Part {
+  const area = useStore(nearView, isEqual);
+  const linking = useConnection((connection) => connection.inProgress);
+  const whole = scene.nodes.length <= MANY || linking;
+  const now = useRef(places);
+  now.current = places;
+  const part = useMemo(() => {
+    if (light) return NOTHING;
+    return whole ? scene : partIn(scene, area, now.current);
+  }, [scene, area, light, whole]);
+  return useMemo(() => ({ nodes: dragged(part.nodes, places), edges: part.edges }), [part, places]);
+}
+
+/** The view with at least its own size around it, by steps, so that it seldom is another. */
+function nearView({ transform: [x, y, zoom], width, height }: ReactFlowState): Bounds {
+  const scale = 2 ** Math.floor(Math.log2(zoom));
+  const across = Math.max(1, width) / scale;
+  const down = Math.max(1, height) / scale;
+  const left = Math.floor(-x / zoom / across - 1) * across;
+  const top = Math.floor(-y / zoom / down - 1) * down;
+  return [left, top, 4 * across, 4 * down];
 }
 
 // --- the viewport ------------------------------------------------------------------------------
@@ -322,7 +357,8 @@ function useFocus(scene: Scene): boolean {
 
 // --- moving and selecting ----------------------------------------------------------------------
 
-type SetPlaces = (places: ReadonlyMap<string, { x: number; y: number }>) => void;
+type Places = ReadonlyMap<string, { x: number; y: number }>;
+type SetPlaces = (places: Places) => void;
 
 /** React Flow's changes: places stay out of the document while something is dragged. */
 function useNodeChanges(setPlaces: SetPlaces, latest: React.RefObject<readonly FlowNode[]>) {
@@ -390,7 +426,7 @@ function isCarried(frame: FlowNode, node: FlowNode): boolean {
   return !node.selected && node.draggable !== false && inside(frame, node);
 }
 
-export function commitPlaces(places: ReadonlyMap<string, { x: number; y: number }>): void {
+export function commitPlaces(places: Places): void {
   const graph = activeGraph();
   const graphId = activeGraphId();
   const { snap } = useView.getState();

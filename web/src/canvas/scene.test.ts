@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { applyChange, type Change } from "../model/changes";
 import { EMPTY_GRAPH, makeNode, TOP, type Workflow } from "../model/document";
-import { makeScene, type SceneParts } from "./scene";
+import { makeScene, partIn, type SceneParts } from "./scene";
 
 const SOCKET = { name: "clip", type: "CLIP" };
 const LOADER = makeNode({ id: "1", type: "Loader", outputs: [SOCKET] });
@@ -77,5 +77,37 @@ describe("a scene", () => {
   test("follows the selection", () => {
     const now = makeScene(partsOf(WORKFLOW, new Set(["1"])), scene);
     expect(now.nodes.map((node) => node.selected)).toEqual([true, false]);
+  });
+});
+
+describe("the part of a scene in an area", () => {
+  const scene = makeScene(partsOf(WORKFLOW), null);
+  const ids = ({ nodes, edges }: ReturnType<typeof partIn>) => [
+    nodes.map((node) => node.id),
+    edges.map((edge) => edge.id),
+  ];
+  const between = [265, 10, 10, 10] as const;
+  const away = [5000, 5000, 100, 100] as const;
+
+  test("is all nodes and links in it", () => {
+    expect(ids(partIn(scene, [-10, -10, 900, 900], new Map()))).toEqual([["1", "2"], ["5"]]);
+  });
+
+  test("is nothing where nothing is", () => {
+    expect(ids(partIn(scene, away, new Map()))).toEqual([[], []]);
+  });
+
+  test("has the link that crosses it, and its ends", () => {
+    expect(ids(partIn(scene, between, new Map()))).toEqual([["1", "2"], ["5"]]);
+  });
+
+  test("has what is selected, wherever it is, with what it is linked to", () => {
+    const selected = makeScene(partsOf(WORKFLOW, new Set(["1"])), null);
+    expect(ids(partIn(selected, away, new Map()))).toEqual([["1", "2"], ["5"]]);
+  });
+
+  test("has a node that is dragged into it", () => {
+    const places = new Map([["2", { x: 5000, y: 5000 }]]);
+    expect(ids(partIn(scene, away, places))).toEqual([["1", "2"], ["5"]]);
   });
 });

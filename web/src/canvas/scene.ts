@@ -1,5 +1,6 @@
 /** What the active graph looks like: boxes and wires by place, for all that is not React. */
 
+import { frameAround } from "../model/changes";
 import {
   type Bounds,
   GRAPH_INPUT,
@@ -121,6 +122,37 @@ export function dragged(
     const position = places.get(node.id);
     return position === undefined ? node : { ...node, position, dragging: true };
   });
+}
+
+/** The nodes and links of a scene that React Flow has to know of. */
+export type Part = Pick<Scene, "nodes" | "edges">;
+
+/** What touches an area or is selected, what links join over it, and those links. */
+export function partIn(
+  { nodes, edges }: Scene,
+  area: Bounds,
+  places: ReadonlyMap<string, { x: number; y: number }>,
+): Part {
+  const known = new Map(dragged(nodes, places).map((node) => [node.id, node]));
+  const chosen = new Set<string>();
+  for (const node of known.values()) {
+    if (node.selected || touches(boxOf(node), area)) chosen.add(node.id);
+  }
+  const found = new Set(chosen);
+  const crossing = edges.filter(({ source, target, selected }) => {
+    const from = known.get(source);
+    const to = known.get(target);
+    if (from === undefined || to === undefined) return false;
+    const seen = selected || chosen.has(source) || chosen.has(target);
+    if (!seen && !touches(frameAround([boxOf(from), boxOf(to)], 0), area)) return false;
+    found.add(source).add(target);
+    return true;
+  });
+  return { nodes: nodes.filter((node) => found.has(node.id)), edges: crossing };
+}
+
+function touches([x, y, width, height]: Bounds, [left, top, across, down]: Bounds): boolean {
+  return x < left + across && y < top + down && x + width > left && y + height > top;
 }
 
 /** Whether a frame holds a node whole: it moves with the frame. */
