@@ -16,6 +16,7 @@ from tests.editor.test_queue import NODE, open_painting, painting, queue
 from tests.server.process import Server
 
 VIEWS = [("en-US", "dark"), ("ja-JP", "light")]
+PHONE = {"width": 390, "height": 844}
 PANELS = "wqgpn"
 MISSING = {"1": {"class_type": "NotHere", "inputs": {}}}
 
@@ -161,6 +162,10 @@ def test_no_dialog_breaks_a_rule_of_accessibility(
     editor.drop("mask.json", content)
     page.locator(".image-field .button").last.click()
     look("mask")
+    phone = window("/panel", locale=language, color_scheme=theme, viewport=PHONE)
+    expect(phone.page.get_by_role("main").get_by_role("switch")).to_be_visible()
+    assert phone.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert phone.violations() == []
     assert found == {}
 
 

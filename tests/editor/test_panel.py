@@ -102,6 +102,30 @@ def test_on_a_phone_the_panel_alone_makes_a_picture(browser: Browser, server: Se
     context.close()
 
 
+def test_lcm_gives_the_old_numbers_back_though_its_sampler_went_into_a_subgraph(
+    editor: Editor,
+) -> None:
+    form = panel(editor)
+    steps = editor.node("Sampler").get_by_role("spinbutton", name="steps")
+    steps.fill("35")
+    steps.press("Enter")
+    own = ("35", *PLAIN[1:])
+    switch = form.get_by_role("switch", name="LCM")
+    switch.click()
+    shows(form, FAST)
+    make(editor, "Denoise", "Sampler", "Decode")
+    expect(switch).to_be_checked()
+    switch.click()
+    shows(form, own)
+    expect(editor.nodes).to_have_count(6)  # the LoRA has gone, two nodes are one
+    editor.keys("Control+z")
+    editor.menu(editor.node("Denoise").get_by_role("heading"), "Unpack the subgraph")
+    shows(form, FAST)
+    switch.click()
+    shows(form, own)
+    expect(editor.nodes).to_have_count(7)
+
+
 def test_a_pinned_widget_stays_bound_when_saved_and_wherever_its_node_goes(editor: Editor) -> None:
     pins = panel(editor).get_by_role("region", name="Pinned")
     row = editor.node("Sampler").locator(".widget-row", has_text="denoise")

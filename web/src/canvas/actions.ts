@@ -1,6 +1,6 @@
 /** What commands, menus and keys do on the canvas. */
 
-import type { Change } from "../model/changes";
+import { applyChange, type Change } from "../model/changes";
 import { copied, pasted } from "../model/clipboard";
 import {
   type Bounds,
@@ -29,7 +29,7 @@ import { frameOf, layout } from "../model/layout";
 import { holds, isCollapsed, isPinned } from "../model/measures";
 import { makeSubgraph, unpackSubgraph } from "../model/subgraphs";
 import { measuresAt } from "../nodes/shapes";
-import { movedPins } from "../panels/eight/pins";
+import { movedPanel } from "../panels/eight/moved";
 import type { NodeInfo } from "../protocol/generated";
 import { useServer } from "../state/server";
 import { activeGraph, activeGraphId, activeTab, useWorkspace } from "../state/workspace";
@@ -226,8 +226,14 @@ export function subgraphOfSelected(name: string): void {
   const ids = new Set(selectedNodes().map((node) => node.id));
   if (tab === undefined || ids.size === 0) return;
   const [change, instance] = makeSubgraph(tab.workflow, activeGraphId(), ids, name);
-  const paths = new Map([...ids].map((id) => [id, `${instance}:${id}`]));
-  apply([change, ...movedPins(tab.workflow, activeGraphId(), paths)]);
+  const graph = activeGraphId();
+  const [after] = applyChange(tab.workflow, change);
+  const inside = graphOf(after, graph).nodes.get(instance)?.type ?? "";
+  const moves = [...ids].map((id) => ({
+    from: { graph, node: id, path: id },
+    to: { graph: inside, node: id, path: `${instance}:${id}` },
+  }));
+  apply([change, ...movedPanel(tab.workflow, graph, moves)]);
   state().select([instance]);
 }
 
@@ -243,9 +249,12 @@ export function unpackSelected(): void {
     const tab = activeTab();
     if (tab === undefined) return;
     const [change, ids] = unpackSubgraph(tab.workflow, activeGraphId(), node);
-    const inside = [...graphOf(tab.workflow, node.type).nodes.keys()];
-    const paths = new Map(inside.map((id, at) => [`${node.id}:${id}`, ids[at] ?? id]));
-    apply([change, ...movedPins(tab.workflow, activeGraphId(), paths)], group);
+    const graph = activeGraphId();
+    const moves = [...graphOf(tab.workflow, node.type).nodes.keys()].map((id, at) => ({
+      from: { graph: node.type, node: id, path: `${node.id}:${id}` },
+      to: { graph, node: ids[at] ?? id, path: ids[at] ?? id },
+    }));
+    apply([change, ...movedPanel(tab.workflow, graph, moves)], group);
     shown.push(...ids);
   }
   state().select(shown);

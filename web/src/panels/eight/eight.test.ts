@@ -8,7 +8,8 @@ import { chooseVae, dropVae, insertClipSkip, insertLcmLora } from "./edits";
 import { readField, setField } from "./fields";
 import { type Found, findSamplers, findSettings, type Setting } from "./find";
 import { isLcmOn, type LcmPreset, lcmLora, lcmPart, presetFor, switchOff, switchOn } from "./lcm";
-import { movedPins, pinsOf, placeAt, togglePin } from "./pins";
+import { movedPanel } from "./moved";
+import { pinsOf, placeAt, togglePin } from "./pins";
 import { pathOf } from "./walk";
 
 type Ends = readonly [from: string, fromSlot: number, to: string, toSlot: number, type: string];
@@ -506,11 +507,14 @@ describe("pins", () => {
       workflow,
     );
     const [made, instance] = makeSubgraph(pinned, TOP, new Set(["5"]), "Denoise");
-    const into = new Map([["5", `${instance}:5`]]);
-    const nested = changed(changed(pinned, made), batch(movedPins(pinned, TOP, into)));
+    const spot = (graph: string, node: string, path: string) => ({ graph, node, path });
+    const into = { from: spot(TOP, "5", "5"), to: spot("s", "5", `${instance}:5`) };
+    const nested = changed(changed(pinned, made), batch(movedPanel(pinned, TOP, [into])));
     expect(pinsOf(nested).map((one) => one.node)).toEqual([`${instance}:5`, "2"]);
-    const out = movedPins(nested, TOP, new Map([[`${instance}:5`, "17"]]));
-    expect(pinsOf(changed(nested, batch(out))).map((one) => one.node)).toEqual(["17", "2"]);
-    expect(movedPins(nested, TOP, new Map([["3", "9:3"]]))).toEqual([]);
+    const out = { from: into.to, to: spot(TOP, "17", "17") };
+    const unpacked = changed(nested, batch(movedPanel(nested, TOP, [out])));
+    expect(pinsOf(unpacked).map((one) => one.node)).toEqual(["17", "2"]);
+    const other = { from: spot(TOP, "3", "3"), to: spot("s", "3", "9:3") };
+    expect(movedPanel(nested, TOP, [other])).toEqual([]);
   });
 });

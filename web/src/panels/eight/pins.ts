@@ -1,7 +1,7 @@
 /** Widgets that a person pinned to the settings panel: by the node's path and the input's name. */
 
 import type { Change } from "../../model/changes";
-import { type GraphId, graphOf, type NodeId, TOP, type Workflow } from "../../model/document";
+import { graphOf, type NodeId, TOP, type Workflow } from "../../model/document";
 import { isObject, type Json } from "../../model/json";
 import { type Place, pathOf } from "./walk";
 
@@ -29,46 +29,14 @@ export function isPinned(workflow: Workflow, pin: Pin): boolean {
 export function togglePin(workflow: Workflow, pin: Pin): Change {
   const pins = pinsOf(workflow);
   const others = pins.filter((one) => one.node !== pin.node || one.input !== pin.input);
-  return setPins(workflow, others.length < pins.length ? others : [...pins, pin]);
-}
-
-function setPins(workflow: Workflow, pins: readonly Pin[]): Change {
+  const next = others.length < pins.length ? others : [...pins, pin];
   const { pins: _before, ...panel } = workflow.top.panel;
-  const kept = pins.map(({ node, input }) => ({ node, input }));
+  const kept = next.map(({ node, input }) => ({ node, input }));
   return {
     kind: "set-panel",
     graph: TOP,
     panel: kept.length === 0 ? panel : { ...panel, pins: kept },
   };
-}
-
-/** Pins that stay on their widgets when nodes of a graph get new paths, as "4" in "9:4". */
-export function movedPins(
-  workflow: Workflow,
-  graph: GraphId,
-  paths: ReadonlyMap<string, string>,
-): readonly Change[] {
-  const pins = pinsOf(workflow);
-  const moved = pins.map((pin) => ({ ...pin, node: movedPath(workflow, pin.node, graph, paths) }));
-  return moved.every((pin, at) => pin.node === pins[at]?.node) ? [] : [setPins(workflow, moved)];
-}
-
-function movedPath(
-  workflow: Workflow,
-  path: string,
-  moved: GraphId,
-  paths: ReadonlyMap<string, string>,
-): string {
-  const steps = path.split(":");
-  let graph = TOP;
-  for (const [at, node] of steps.entries()) {
-    for (const length of graph === moved ? [1, 2] : []) {
-      const to = paths.get(steps.slice(at, at + length).join(":"));
-      if (to !== undefined) return steps.toSpliced(at, length, to).join(":");
-    }
-    graph = graphOf(workflow, graph).nodes.get(node)?.type ?? "";
-  }
-  return path;
 }
 
 /** The place that a path "5:12" names; null if it is gone. */
