@@ -37,7 +37,8 @@ NAMES = (
     "comfyui_version",
     "protocol",
 )
-LAST_NAMES = ("api_server", "app", "cuda_malloc", "utils")
+PACKS = "custom_nodes"
+LAST_NAMES = ("api_server", "app", "cuda_malloc", PACKS, "utils")
 """Names of ComfyUI's that others may have too: they are looked for here last of all."""
 _EXTRAS = "comfy_extras.nodes_"
 
@@ -67,6 +68,8 @@ def _is_ours(name: str, module: Any) -> bool:
     if name.startswith(f"{PACKAGE}.") or name.split(".")[0] in NAMES:
         return True
     loader = getattr(module, "__loader__", None)
+    if name == PACKS:
+        return getattr(module, "__file__", None) is None
     return name.split(".")[0] in LAST_NAMES and isinstance(loader, _OnlyNames)
 
 
@@ -100,9 +103,13 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        del path, target
+        del target
+        if path is not None and fullname.startswith(f"{PACKS}."):
+            return None
         if fullname.split(".")[0] not in self._names:
             return None
+        if fullname == PACKS:
+            return _all_packs()
         ours = f"{PACKAGE}.{fullname}"
         found = _find(ours)
         if found is None and (fullname.startswith(_EXTRAS) or fullname in absent_modules()):
@@ -117,6 +124,16 @@ class _Finder(MetaPathFinder):
             )
         is_package = found.submodule_search_locations is not None
         return ModuleSpec(fullname, _SameModule(ours), is_package=is_package)
+
+
+def _all_packs() -> ModuleSpec:
+    """The folders of plugins as a package, so that one finds another as ``custom_nodes.other``."""
+    from graphengine.comfy.modules import the_host
+
+    spec = ModuleSpec(PACKS, None, is_package=True)
+    found = the_host().folders.models.get(PACKS, ())
+    spec.submodule_search_locations = [str(folder) for folder in found]
+    return spec
 
 
 class _SameModule(Loader):

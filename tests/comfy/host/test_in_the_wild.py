@@ -502,3 +502,11 @@ def test_a_plugin_sees_the_queue_and_adds_nodes_and_scripts_directly(serve: Serv
         assert (await client.response("DELETE", "/service/queue/none")).status == 200
 
     serve(scenario)
+
+
+def test_plugins_find_each_other_below_custom_nodes(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        info = await client.get("/object_info/ServiceDirect")
+        assert info["ServiceDirect"]["description"] == "OldMix NewValue"
+
+    serve(scenario)

@@ -46,7 +46,13 @@ async def absent(request):
         return web.json_response({"said": str(error)})
 
 
+import custom_nodes.new_style  # noqa: E402
+from custom_nodes.old_style import NODE_CLASS_MAPPINGS as OTHERS  # noqa: E402
+
+
 class Direct:
+    DESCRIPTION = f"{min(OTHERS, key=len)} New{custom_nodes.new_style.Value.__name__}"
+
     @classmethod
     def INPUT_TYPES(cls):
         return {"required": {"text": ("STRING", {"default": ""})}, "hidden": {"id": "UNIQUE_ID"}}
