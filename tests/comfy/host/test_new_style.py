@@ -157,6 +157,24 @@ def test_inputs_that_stand_for_several_come_as_one(serve: Serve) -> None:
     serve(scenario)
 
 
+def test_types_of_a_plugins_own_link_to_each_other(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        nodes = {
+            "pair": node("NewMakePair", a=1, b=2),
+            "taken": node("NewTakePair", pair=link("pair")),
+            "out": node("NewShow", value=link("taken")),
+        }
+        entry, _ = await watched(client, nodes)
+        assert shown(entry, "out") == ["(1, 2)"]
+        info = (await client.get("/object_info/NewTakePair"))["NewTakePair"]
+        assert info["input"]["required"]["pair"] == ["PAIR", {"swapped": True}]
+        info = (await client.get("/object_info/NewMakePair"))["NewMakePair"]
+        assert info["output"] == ["PAIR"]
+        assert info["input"]["required"]["a"][1]["control_after_generate"] == "increment"
+
+    serve(scenario)
+
+
 def test_a_sound_is_written_where_clients_find_it(serve: Serve) -> None:
     async def scenario(client: Client) -> None:
         entry, _ = await watched(client, {"1": node("NewSound")})

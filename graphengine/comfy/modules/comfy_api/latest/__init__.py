@@ -25,9 +25,18 @@ __all__ = [
 ]
 IO = io
 UI = ui
-Input = SimpleNamespace(Image=Any, Mask=Any, Latent=dict, Audio=dict)
-InputImpl = SimpleNamespace()
-Types = SimpleNamespace()
+
+
+class _Names(SimpleNamespace):
+    """Names of values; those that mean nothing here can be named all the same."""
+
+    def __getattr__(self, name: str) -> Any:
+        return missing(f"comfy_api.latest.{self.of}", name)
+
+
+Input = _Names(of="Input", Image=Any, Mask=Any, Latent=dict, Audio=dict)
+InputImpl = _Names(of="InputImpl")
+Types = _Names(of="Types")
 
 
 class ComfyExtension:

@@ -54,6 +54,16 @@ class NumberDisplay(StrEnum):
 
     number = "number"
     slider = "slider"
+    gradient_slider = "gradientslider"
+
+
+class ControlAfterGenerate(StrEnum):
+    """What becomes of a number after each run."""
+
+    fixed = "fixed"
+    increment = "increment"
+    decrement = "decrement"
+    randomize = "randomize"
 
 
 @dataclass
@@ -183,6 +193,25 @@ class ComfyType:
     Type: Any = Any
     Input: type[_Input] = _Input
     Output: type[_Output] = _Output
+
+
+Input = WidgetInput = _Input
+Output = _Output
+ComfyTypeIO = ComfyTypeI = ComfyType
+
+
+def comfytype(io_type: str, **more: Any) -> Callable[[type], type]:
+    """Make a class a type of links by this name; it and its parts may be a plugin's own."""
+    del more
+
+    def named(cls: Any) -> Any:
+        cls.io_type = io_type
+        for part, base in (("Input", _Input), ("Output", _Output)):
+            own = getattr(cls, part, base)
+            setattr(cls, part, type(part, (own,), {"io_type": io_type}))
+        return cls
+
+    return named
 
 
 class _AnyType(str):

@@ -2,7 +2,16 @@
 
 import asyncio
 
-from comfy_api.latest import ComfyAPI, ComfyAPISync, ComfyExtension, io, ui
+from comfy_api.latest import (
+    ComfyAPI,
+    ComfyAPISync,
+    ComfyExtension,
+    Input,
+    InputImpl,
+    Types,
+    io,
+    ui,
+)
 from comfy_execution.graph_utils import GraphBuilder
 
 CALLS = {}
@@ -90,6 +99,47 @@ class OneType(io.ComfyNode):
     @classmethod
     def execute(cls, first, a=None, b=None):
         return io.NodeOutput(a if first else b)
+
+
+@io.comfytype(io_type="PAIR")
+class Pair(io.ComfyTypeIO):
+    Type = tuple[int, int]
+
+    class Input(io.Input):
+        """With an option of its own."""
+
+        def __init__(self, id, *, swapped=False, **more):
+            super().__init__(id, extra_dict={"swapped": swapped}, **more)
+
+
+class MakePair(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        number = {"control_after_generate": io.ControlAfterGenerate.increment}
+        return io.Schema(
+            node_id="NewMakePair",
+            inputs=[io.Int.Input("a", **number), io.Int.Input("b", default=2)],
+            outputs=[Pair.Output()],
+        )
+
+    @classmethod
+    def execute(cls, a, b) -> Pair.Type:
+        return io.NodeOutput((a, b))
+
+
+class TakePair(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="NewTakePair",
+            inputs=[Pair.Input("pair", swapped=True)],
+            outputs=[io.String.Output()],
+        )
+
+    @classmethod
+    def execute(cls, pair: Pair.Type, video: Input.Video = None) -> io.NodeOutput:
+        assert Types.VideoCodec.AUTO and not isinstance(pair, InputImpl.VideoFromFile)
+        return io.NodeOutput(str(pair))
 
 
 class Sound(io.ComfyNode):
@@ -269,6 +319,8 @@ class Extension(ComfyExtension):
             Picture,
             Grows,
             OneType,
+            MakePair,
+            TakePair,
             Sound,
         ]
 
