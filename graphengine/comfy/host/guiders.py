@@ -130,7 +130,13 @@ class OwnGuidance:
             name: looking.conds_of(guided, side) for side, name in enumerate(self.names)
         }
         level = sigma.to(x.device).expand(len(x))
-        predicted: Tensor = guider(x, level, model_options=dict(guider.model_options), seed=None)
+        try:
+            predicted: Tensor = guider(
+                x, level, model_options=dict(guider.model_options), seed=None
+            )
+        finally:
+            # A guider is a result that is kept; it should not keep this sampling's network.
+            guider.inner_model, guider.conds = None, {}
         return predicted
 
 

@@ -118,6 +118,7 @@ def _load(host: Host, pack: Pack) -> Pack:
             classes[name] = cls
         except Exception as error:  # one class that cannot be described, the others go on
             failures.append(_failure(pack.path, error, node=name))
+    failures += _unheard(pack)
     web, web_name = _web(pack.path, module)
     return replace(
         pack,
@@ -128,6 +129,21 @@ def _load(host: Host, pack: Pack) -> Pack:
         classes=classes,
         failures=tuple(failures),
     )
+
+
+def _unheard(pack: Pack) -> list[LoadFailure]:
+    """What a plugin has hung onto the application that nothing here asks."""
+    if "app" not in vars(pack.added):
+        return []
+    from aiohttp import web
+
+    app, bare = pack.added.app, web.Application()
+    signals = ("middlewares", "on_startup", "on_shutdown", "on_cleanup")
+    found = [name for name in signals if len(getattr(app, name)) > len(getattr(bare, name))]
+    cause = "what it added to the server's {} is not used: only routes and prompt handlers are"
+    return [
+        LoadFailure(pack_module(pack.path), str(pack.path), 0, cause.format(name)) for name in found
+    ]
 
 
 def _node(host: Host, pack: Pack, name: str, cls: Any, titles: dict[str, str]) -> NodeSpec:

@@ -510,3 +510,12 @@ def test_plugins_find_each_other_below_custom_nodes(serve: Serve) -> None:
         assert info["ServiceDirect"]["description"] == "OldMix NewValue"
 
     serve(scenario)
+
+
+@pytest.mark.parametrize("disabled", [True, False])
+def test_plugins_know_whether_files_may_tell_of_their_making(serve: Serve, disabled: bool) -> None:
+    async def scenario(client: Client) -> None:
+        entry, _ = await watched(client, {"1": node("ServiceSecret")})
+        assert shown(entry, "1") == [str(disabled)]
+
+    serve(scenario, disable_metadata=disabled)

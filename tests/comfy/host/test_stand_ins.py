@@ -102,6 +102,25 @@ def test_a_later_pack_takes_the_place_of_an_earlier_one_but_not_of_ours(tmp_path
     assert any('"KSampler" is already taken' in failure.cause for failure in registry.failures)
 
 
+def test_what_is_hung_onto_the_server_without_effect_is_told(tmp_path: Path) -> None:
+    code = """
+from aiohttp import web
+from server import PromptServer
+
+@web.middleware
+async def login(request, handler):
+    return await handler(request)
+
+PromptServer.instance.app.middlewares.append(login)
+NODE_CLASS_MAPPINGS = {}
+"""
+    host = host_of(tmp_path, a=code)
+    stand_ins.uninstall()
+    (failure,) = host.failures
+    assert "middlewares is not used" in failure.cause
+    assert [pack.name for pack in host.loaded] == ["a"]
+
+
 def test_folders_are_told_and_can_be_added(tmp_path: Path) -> None:
     host_of(tmp_path, a="NODE_CLASS_MAPPINGS = {}\n")
     import folder_paths  # type: ignore[import-not-found]

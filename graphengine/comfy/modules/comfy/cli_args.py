@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from graphengine.comfy.host.running import running_context
 from graphengine.comfy.host.stand_ins import missing
 from graphengine.comfy.modules import the_host
 
@@ -25,6 +26,9 @@ class _Args(SimpleNamespace):
         host = the_host()
         if name == "cpu":
             return host.device == "cpu"
+        if name == "disable_metadata":
+            context = running_context()
+            return context is not None and not context.run.embed_metadata
         if name in _OF_SERVER:
             attribute, default = _OF_SERVER[name]
             return getattr(host.server, attribute, default)
@@ -39,7 +43,6 @@ class _Args(SimpleNamespace):
 _OF_SERVER = {"listen": ("address", "127.0.0.1"), "port": ("port", 8188)}
 args = _Args(
     preview_method=LatentPreviewMethod.Auto,
-    disable_metadata=False,
     verbose="INFO",
     reserve_vram=None,
     cuda_device=None,

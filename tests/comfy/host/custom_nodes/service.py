@@ -67,10 +67,27 @@ class Direct:
         return {"ui": {"shown": [text]}}
 
 
+class Secret:
+    """Whether files are to tell how they were made."""
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    RETURN_TYPES = ()
+    OUTPUT_NODE = True
+    FUNCTION = "run"
+
+    def run(self):
+        from comfy.cli_args import args
+
+        return {"ui": {"shown": [str(args.disable_metadata)]}}
+
+
 nodes.NODE_CLASS_MAPPINGS["ServiceDirect"] = Direct
 nodes.EXTENSION_WEB_DIRS["service_more"] = os.path.join(HERE, "old_style", "js")
 folder_paths.folder_names_and_paths["service"] = ([], {".one"})
 folder_paths.folder_names_and_paths["service"][0].append(os.path.join(HERE, "wild"))
 folder_paths.folder_names_and_paths["service"][1].add(".json")
 assert folder_paths.get_filename_list("service") == ["static/data.json"]
-NODE_CLASS_MAPPINGS = {}
+NODE_CLASS_MAPPINGS = {"ServiceSecret": Secret}
