@@ -186,15 +186,29 @@ def encode_image(
     store: ModelStore, vision: ClipVision, image: Image, *, crop: Crop = "center"
 ) -> ClipVisionOutput:
     """What a CLIP sees in each picture of a batch; see `preprocessed` for ``crop``."""
+
+    def work() -> ClipVisionOutput:
+        network = vision_network(store, vision)
+        pixels = image.pixels.to(network.visual_projection.weight.device)
+        return _seen(network, preprocessed(pixels, network.config.image_size, crop))
+
+    return store.with_memory(work)
+
+
+def encode_pixels(store: ModelStore, vision: ClipVision, pixels: Tensor) -> ClipVisionOutput:
+    """As `encode_image`, of pictures that are preprocessed: [B, 3, size, size]."""
+    return store.with_memory(lambda: _seen(vision_network(store, vision), pixels))
+
+
+def vision_network(store: ModelStore, vision: ClipVision) -> Any:
+    """The network in memory; diffusers and transformers keep their attributes untyped."""
     opened = partial(open_clip_vision, vision.weights)
-    recipe = Recipe(vision.weights, "clip_vision", opened)
-    return store.with_memory(lambda: _seen(store.network(recipe), image, crop))
+    return store.network(Recipe(vision.weights, "clip_vision", opened))
 
 
 @torch.no_grad()
-def _seen(network: Any, image: Image, crop: Crop) -> ClipVisionOutput:
-    device = network.visual_projection.weight.device
-    pixels = preprocessed(image.pixels.to(device), network.config.image_size, crop)
+def _seen(network: Any, pixels: Tensor) -> ClipVisionOutput:
+    pixels = pixels.to(network.visual_projection.weight)
     transformer = network.vision_model
     x = transformer.pre_layrnorm(transformer.embeddings(pixels))
     states = [x]

@@ -6,6 +6,9 @@ from typing import Any
 
 from graphengine import sockets
 from graphengine.comfy.host.networks import not_here, store
+from graphengine.errors import InputError
+
+_PENULTIMATE = -2
 
 
 class _Waits:
@@ -82,9 +85,12 @@ def chain_of(applications: tuple[sockets.ControlApplication, ...]) -> ControlNet
 
 
 def applications_of(control: Any) -> tuple[sockets.ControlApplication, ...]:
-    """The controls of a chain, first to last; AttributeError for a plugin's own kind of control."""
+    """The controls of a chain, first to last; InputError for a plugin's own kind of control."""
     found: list[sockets.ControlApplication] = []
     while control is not None:
+        if type(control) is not ControlNet:
+            kind = f"{type(control).__module__}.{type(control).__qualname__}"
+            raise InputError("hosted_absent", name=f"sampling with a control of the class {kind}")
         start, end = control.timestep_percent_range
         hint = control.cond_hint_original.movedim(1, -1)
         net = control.description
@@ -118,7 +124,9 @@ class ClipVisionModel(_Waits):
     @property
     def image_size(self) -> int:
         """The side of the square pictures that it looks at."""
-        return int(self._network.config.image_size)
+        from graphengine.diffusion.clip_vision import vision_network
+
+        return int(vision_network(store(), self.description).config.image_size)
 
     def encode_image(self, image: Any, crop: Any = True) -> ClipVisionOutput:
         """What it sees in [B, H, W, C] with values 0..1."""
@@ -128,15 +136,14 @@ class ClipVisionModel(_Waits):
         found = encode_image(store(), self.description, sockets.Image(image), crop=how)
         return vision_output(found)
 
-    @property
-    def _network(self) -> Any:
-        from functools import partial
+    def model(self, pixel_values: Any, intermediate_output: int = -2) -> tuple[Any, ...]:
+        """Last states, those before, and vectors of pictures that `clip_preprocess` has made."""
+        from graphengine.diffusion.clip_vision import encode_pixels
 
-        from graphengine.diffusion.clip_vision import open_clip_vision
-        from graphengine.diffusion.residency import Recipe
-
-        weights = self.description.weights
-        return store().network(Recipe(weights, "clip_vision", partial(open_clip_vision, weights)))
+        if intermediate_output != _PENULTIMATE:
+            raise not_here("CLIP_VISION", f"model(intermediate_output={intermediate_output})")
+        found = encode_pixels(store(), self.description, pixel_values)
+        return found.last_hidden_state, found.penultimate_hidden_states, found.image_embeds
 
     def __getattr__(self, name: str) -> Any:
         raise not_here("CLIP_VISION", name)

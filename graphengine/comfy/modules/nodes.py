@@ -129,6 +129,10 @@ def common_ksampler(
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__all__":
+        ids = (node_id for node_id in the_host().registry.ids() if node_id.isidentifier())
+        own = (each for each in globals() if not each.startswith("_"))
+        return [*own, *ids, *_IMPORTED, "Image"]
     if name in _IMPORTED:
         return importlib.import_module(_IMPORTED[name])
     if name == "Image":

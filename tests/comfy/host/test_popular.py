@@ -327,6 +327,9 @@ def test_control_sight_and_upscaling_cross_unchanged(serve: Serve, tmp_path: Pat
         assert float(shown(entry, "differs")[0]) > 1e-4
         for key in ("same control", "same picture", "adm"):
             assert float(shown(entry, key)[0]) < 1e-4, key
+        nodes["by hand"]["inputs"]["own"] = True
+        entry, _ = await watched(client, nodes)
+        assert "a control of the class" in error_of(entry)["exception_message"]
 
     serve(scenario)
 

@@ -171,6 +171,14 @@ from utils.json_util import merge_json_recursive
 from comfy.ldm.modules.attention import wrap_attn
 import abc, comfyui_version, protocol, execution, nodes
 
+from nodes import *
+from comfy.samplers import *
+
+assert [KSampler.SAMPLERS[0], LoadImage.__name__, torch.__name__, MAX_RESOLUTION] == [
+    "euler", "LoadImage", "torch", 16384
+]
+assert issubclass(CFGGuider, object) and KSAMPLER
+
 class Mine(UNetModel):
     pass
 

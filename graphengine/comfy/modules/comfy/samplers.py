@@ -277,6 +277,9 @@ def _guided(model: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__all__":
+        own = [each for each in globals() if not each.startswith("_")]
+        return [*own, "KSAMPLER", "Sampler", "CFGGuider", "k_diffusion_sampling"]
     if name in ("KSAMPLER", "Sampler"):
         from graphengine.comfy.host import sampler_methods
 

@@ -1,5 +1,6 @@
 """Weights, noise levels, pictures of control, CLIP vision and upscaling as plugins handle them."""
 
+import comfy.clip_vision
 import comfy.controlnet
 import comfy.latent_formats
 import comfy.lora
@@ -154,6 +155,10 @@ class Change:
         return model, clip
 
 
+class OwnControl(comfy.controlnet.ControlNet):
+    """Does more than graphengine knows."""
+
+
 class Control:
     """Puts a control network into a conditioning by hand, as many plugins do."""
 
@@ -165,19 +170,22 @@ class Control:
                 "control_net": ("CONTROL_NET",),
                 "image": ("IMAGE",),
                 "strength": ("FLOAT", {"default": 1.0}),
-            }
+            },
+            "optional": {"own": ("BOOLEAN", {"default": False})},
         }
 
     RETURN_TYPES = ("CONDITIONING",)
     FUNCTION = "run"
 
-    def run(self, positive, control_net, image, strength):
+    def run(self, positive, control_net, image, strength, own=False):
         assert isinstance(control_net, comfy.controlnet.ControlBase)
         hint = image.movedim(-1, 1)
         out = []
         for words, options in positive:
             options = options.copy()
             net = control_net.copy().set_cond_hint(hint, strength, (0.0, 0.8), vae=None)
+            if own:
+                net.__class__ = OwnControl
             net.set_previous_controlnet(options.get("control"))
             options["control"], options["control_apply_to_uncond"] = net, True
             out.append([words, options])
@@ -203,6 +211,10 @@ class Looks:
             comfy.model_management.load_model_gpu(clip_vision.patcher)
             seen = clip_vision.encode_image(image)
             assert seen["image_embeds"] is seen.image_embeds
+            pixels = comfy.clip_vision.clip_preprocess(image, size=clip_vision.image_size)
+            out = clip_vision.model(pixel_values=pixels, intermediate_output=-2)
+            assert torch.equal(out[2], seen.image_embeds)
+            assert torch.equal(out[1], seen.penultimate_hidden_states)
         if upscale_model is not None:
             upscale_model.to(comfy.model_management.get_torch_device())
             x = image.movedim(-1, -3)
