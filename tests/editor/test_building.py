@@ -97,6 +97,30 @@ def test_a_link_dropped_in_the_open_offers_only_what_fits_and_a_wrong_one_says_w
     expect(editor.wires).to_have_count(1)
 
 
+def test_a_link_dropped_on_a_node_takes_what_fits_there_first_what_is_free(editor: Editor) -> None:
+    editor.empty()
+    for _ in range(3):
+        editor.page.get_by_role("button", name="Zoom out").click()
+    place(editor, "CLIPTextEncode", 200, 200)
+    place(editor, "KSampler", 700, 200)
+    sampler = editor.node("KSampler")
+    editor.select("KSampler")
+    editor.keys("Alt+c")
+    for _ in range(2):
+        conditioning = editor.socket(PROMPT, "Output CONDITIONING")
+        editor.drag(conditioning, sampler.get_by_role("heading"))
+    expect(editor.wires).to_have_count(2)
+    editor.keys("Alt+c")
+    ends = [tuple(link["to"]) for link in editor.drawn()["links"]]
+    assert len(set(ends)) == 2
+    editor.keys("Escape")
+    editor.drag(editor.socket("KSampler", "Output LATENT"), editor.node(PROMPT))
+    expect(editor.page.get_by_text("Nothing here fits.")).to_be_visible()
+    expect(editor.wires).to_have_count(2)
+    editor.keys("Control+z", "Control+z")
+    expect(editor.wires).to_have_count(1)
+
+
 def add_by_keys(editor: Editor, name: str) -> None:
     """Search for a node and add what is found first; it has the focus then."""
     before = editor.nodes.count()

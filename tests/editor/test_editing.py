@@ -60,6 +60,13 @@ def test_numbers_take_arithmetic_and_become_inputs_and_back(editor: Editor) -> N
     row = editor.node("Sampler").locator(".widget-row", has_text="steps")
     editor.menu(row, "Make it an input")
     expect(steps).to_have_count(0)
+    editor.drag(editor.socket("Sampler", "Input steps"), (420, 600))
+    search = editor.page.get_by_role("combobox", name="Nodes that fit INT")
+    search.fill("PrimitiveInt")
+    editor.keys("Enter")
+    expect(editor.wires).to_have_count(10)
+    editor.keys("Control+z")
+    expect(editor.wires).to_have_count(9)
     editor.menu(row, "Make it a field again")
     expect(steps).to_have_value("22")
 

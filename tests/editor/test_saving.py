@@ -111,6 +111,19 @@ def test_a_workflow_renamed_or_deleted_in_the_panel_takes_its_tab_along(editor: 
     expect(tabs(editor)).to_have_accessible_name("new not saved")
 
 
+def test_after_the_last_tab_is_closed_a_new_workflow_can_be_built(editor: Editor) -> None:
+    set_seed(editor, "73")
+    editor.page.locator("section.canvas").focus()
+    editor.keys("Alt+w")
+    dialog = editor.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Close without saving").click()
+    expect(tabs(editor)).to_have_accessible_name("Untitled")
+    editor.page.mouse.dblclick(500, 300)
+    editor.page.get_by_role("combobox", name="Add a node").fill("KSampler")
+    editor.keys("Enter")
+    expect(editor.node("KSampler")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("answer", "seed_shown", "names"),
     [

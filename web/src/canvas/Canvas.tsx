@@ -50,7 +50,7 @@ import {
 import { Dots } from "./Dots";
 import type { FlowEdge, FlowNode } from "./flow";
 import { LightLayer } from "./LightLayer";
-import { endsOf, link, tryLink } from "./linking";
+import { endsOf, link, linkToBody, tryLink } from "./linking";
 import { Minimap } from "./Minimap";
 import {
   boundsOf,
@@ -497,6 +497,12 @@ function onConnectEnd(
   }
   const screen = screenPoint(event);
   const end = looseEnd(state.fromHandle);
+  const body = document.elementFromPoint(...screen)?.closest(".react-flow__node");
+  const id = body?.getAttribute("data-id");
+  if (id && id !== state.fromNode.id) {
+    linkToBody(id, end);
+    return;
+  }
   const at = camera.current?.toCanvas(screen);
   if (at === undefined) return;
   show({ search: { at, screen, link: end } });

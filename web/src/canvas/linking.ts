@@ -4,7 +4,15 @@ import type { Connection } from "@xyflow/react";
 import i18next from "i18next";
 import { language } from "../i18n";
 import type { Change } from "../model/changes";
-import { connect, type Input, type Output, type Refusal } from "../model/edits";
+import type { NodeId } from "../model/document";
+import {
+  connect,
+  type Input,
+  joined,
+  type LooseEnd,
+  type Output,
+  type Refusal,
+} from "../model/edits";
 import { typeTitle } from "../nodes/texts";
 import { useServer } from "../state/server";
 import { activeGraphId, activeTab, useWorkspace } from "../state/workspace";
@@ -39,6 +47,16 @@ export function link(ends: Ends): boolean {
   }
   useWorkspace.getState().apply(change);
   return true;
+}
+
+/** Link what fits best at a node on which a link was dropped, or say that nothing does. */
+export function linkToBody(node: NodeId, end: LooseEnd): void {
+  const tab = activeTab();
+  if (tab === undefined) return;
+  const change = joined(tab.workflow, activeGraphId(), useServer.getState().nodes, node, end);
+  if (change === null) say(i18next.t("canvas.nothingFits"));
+  else if (isRefusal(change)) say(refusalText(change));
+  else useWorkspace.getState().apply(change);
 }
 
 export function refusalText(refusal: Refusal): string {

@@ -21,7 +21,7 @@ import {
   type Workflow,
 } from "./document";
 import type { Json, JsonObject } from "./json";
-import { type NodeShape, type NodeTypes, nodeShape } from "./shape";
+import { type InputShape, type NodeShape, type NodeTypes, nodeShape } from "./shape";
 import { ANY, accepts } from "./sockets";
 import { withBoundarySlot } from "./subgraphs";
 
@@ -241,20 +241,34 @@ export function addJoined(
     [now] = applyChange(now, change);
   };
   then({ kind: "add", graph: graphId, nodes: [{ item: node }] });
-  const shape = shapeIn(now, graphId, types, node.id);
-  if (from !== undefined && shape !== null) {
-    const type = outputType(now, graphId, types, from) ?? ANY;
-    const inputs = [...shape.sockets, ...shape.widgets];
-    const input = bestOf(inputs, type, (one) => accepts(one.type, type));
-    then(input && connect(now, graphId, types, from, { node: node.id, name: input.name }));
-  }
-  if (to !== undefined && shape !== null) {
-    const type = inputType(now, graphId, types, to) ?? ANY;
-    const output = bestOf(shape.outputs, type, (one) => accepts(type, one.type));
-    const place = output === null ? -1 : shape.outputs.indexOf(output);
-    then(place === -1 ? null : connect(now, graphId, types, { node: node.id, place }, to));
-  }
+  then(from === undefined ? null : joined(now, graphId, types, node.id, { from }));
+  then(to === undefined ? null : joined(now, graphId, types, node.id, { to }));
   return batch(changes);
+}
+
+/** A link between one end and what fits best at a node, what is free first; null if nothing fits. */
+export function joined(
+  workflow: Workflow,
+  graphId: GraphId,
+  types: NodeTypes,
+  node: NodeId,
+  { from, to }: { readonly from?: Output; readonly to?: Input },
+): Change | Refusal | null {
+  const shape = shapeIn(workflow, graphId, types, node);
+  if (shape === null) return null;
+  if (from !== undefined) {
+    const type = outputType(workflow, graphId, types, from) ?? ANY;
+    const inputs = [...shape.sockets, ...shape.widgets];
+    const fits = (one: InputShape) => accepts(one.type, type);
+    const free = inputs.filter((one) => !one.linked);
+    const input = bestOf(free, type, fits) ?? bestOf(inputs, type, fits);
+    return input && connect(workflow, graphId, types, from, { node, name: input.name });
+  }
+  if (to === undefined) return null;
+  const type = inputType(workflow, graphId, types, to) ?? ANY;
+  const output = bestOf(shape.outputs, type, (one) => accepts(type, one.type));
+  const place = output === null ? -1 : shape.outputs.indexOf(output);
+  return place === -1 ? null : connect(workflow, graphId, types, { node, place }, to);
 }
 
 /** A new node put into a link: what went along the link goes through the node. */

@@ -1,8 +1,10 @@
 /** Saving to the server by name: nothing is overwritten that somebody else changed meanwhile. */
 
+import i18next from "i18next";
 import { create } from "zustand";
 import { ApiError } from "../api/http";
 import * as routes from "../api/routes";
+import { EMPTY_WORKFLOW } from "../model/document";
 import type { JsonObject } from "../model/json";
 import { parseNative, toNative } from "../model/native";
 import { type Tab, type TabId, useWorkspace } from "./workspace";
@@ -56,7 +58,7 @@ export async function saveAs(
     const saved = await routes.putWorkflow(name, toNative(tab.workflow), etag);
     useWorkspace.getState().saved(id, tab.workflow, { name: saved.name, etag: saved.etag });
     ask(null);
-    if (then === "close") useWorkspace.getState().close(id);
+    if (then === "close") closeNow(id);
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 412) throw error;
     ask({ kind: "conflict", tab: id, name, ...more });
@@ -73,11 +75,11 @@ export async function resolveConflict(
   if (answer === "both") return saveAs(id, await freeName(name), null, then);
   const { data, etag } = await routes.getWorkflow(name);
   const workflow = parseNative(documentIn(data));
-  const { replace, saved, close } = useWorkspace.getState();
+  const { replace, saved } = useWorkspace.getState();
   replace(id, workflow);
   saved(id, workflow, { name, etag: etag ?? "" });
   ask(null);
-  if (then === "close") close(id);
+  if (then === "close") closeNow(id);
 }
 
 /** Close a tab; if it is unsaved, ask before. */
@@ -86,7 +88,14 @@ export function closeTab(id: TabId): void {
   if (tab === undefined) return;
   const touched = tab.workflow !== tab.savedWorkflow && tab.workflow.top.nodes.size > 0;
   if (touched) ask({ kind: "close", tab: id });
-  else useWorkspace.getState().close(id);
+  else closeNow(id);
+}
+
+/** Close a tab whatever is in it; after the last one a new workflow is open. */
+export function closeNow(id: TabId): void {
+  useWorkspace.getState().close(id);
+  const { tabs, open } = useWorkspace.getState();
+  if (tabs.length === 0) open(EMPTY_WORKFLOW, i18next.t("tabs.untitled"));
 }
 
 /** Put an earlier version in the tab; it can be undone, and is not saved yet. */

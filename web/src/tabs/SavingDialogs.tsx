@@ -7,6 +7,7 @@ import * as routes from "../api/routes";
 import { useReturnFocus } from "../panels/useReturnFocus";
 import type { WorkflowVersion } from "../protocol/generated";
 import {
+  closeNow,
   type Question,
   resolveConflict,
   restoreVersion,
@@ -130,7 +131,7 @@ function AskClose({ tab }: { readonly tab: Tab }) {
           className="button danger"
           onClick={() => {
             ask(null);
-            useWorkspace.getState().close(tab.id);
+            closeNow(tab.id);
           }}
         >
           {t("tabs.discard")}
