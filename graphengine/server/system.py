@@ -7,7 +7,9 @@ import os
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import metadata
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -25,6 +27,8 @@ internal_routes = web.RouteTableDef()
 """These exist as they are only."""
 NVIDIA_TIMEOUT_S = 5
 MIB = 1 << 20
+MEMINFO = Path("/proc/meminfo")
+"""Linux tells here also of what it would give back, such as the pages of files."""
 SPOKEN_PROTOCOL = "0.3.64"
 """The version of ComfyUI whose protocol this is; clients compare it."""
 
@@ -142,12 +146,17 @@ async def get_files(request: web.Request) -> web.Response:
 
 
 def memory_bytes() -> tuple[int, int]:
-    """All of the machine's memory and what of it is free; zeros where it does not tell."""
+    """All of the machine's memory and what of it can be had; zeros where it does not tell."""
     try:
         page = os.sysconf("SC_PAGE_SIZE")
-        return page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")
+        total, free = page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         return 0, 0
+    with suppress(OSError, ValueError, IndexError):
+        lines = MEMINFO.read_text(encoding="ascii").splitlines()
+        told = dict(line.split(":", 1) for line in lines)
+        return total, int(told.get("MemAvailable", "").split()[0]) * 1024
+    return total, free
 
 
 def devices(*wanted: str) -> list[dict[str, Any]]:

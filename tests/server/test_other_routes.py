@@ -200,6 +200,17 @@ def test_without_a_gpu_the_device_is_the_processor(monkeypatch: pytest.MonkeyPat
     assert told["vram_total"] == system.memory_bytes()[0]
 
 
+def test_memory_that_the_system_would_give_back_counts_as_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "meminfo"
+    monkeypatch.setattr(system, "MEMINFO", file)
+    file.write_text("MemTotal:  9 kB\nMemFree:  1 kB\nMemAvailable:  3 kB\n")
+    assert system.memory_bytes()[1] == 3 * 1024
+    file.write_text("MemTotal:  9 kB\n")
+    assert system.memory_bytes()[1] > 3 * 1024
+
+
 def test_before_torch_is_used_nvidias_tool_tells_of_the_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
