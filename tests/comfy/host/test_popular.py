@@ -139,8 +139,9 @@ def test_methods_noise_and_guiders_of_plugins_are_sampled_with(serve: Serve) -> 
         nodes = parts()
         nodes["ancestral"] = node("KSamplerSelect", sampler_name="euler_ancestral")
         nodes["cfg++"] = node("KSamplerSelect", sampler_name="euler_cfg_pp")
-        references = {"own ancestral": "ancestral", "own cfg++": "cfg++"}
-        ways = ("own euler", "own ancestral", "own cfg++", "daemon", "named")
+        nodes["sde"] = node("KSamplerSelect", sampler_name="dpmpp_sde")
+        references = {"own ancestral": "ancestral", "own cfg++": "cfg++", "brownian": "sde"}
+        ways = ("own euler", "own ancestral", "own cfg++", "daemon", "named", "brownian")
         for how in ways:
             method = references.get(how, "sampler")
             nodes[f"ours {how}"] = by_parts(sampler=link(method))

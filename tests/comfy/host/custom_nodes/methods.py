@@ -61,6 +61,16 @@ def sample_own_cfg_pp(model, x, sigmas, extra_args=None, callback=None, disable=
     return x
 
 
+def sample_brownian(model, x, sigmas, **kwargs):
+    """One of ComfyUI's methods with noise of the plugin's choice, as the Impact pack has it."""
+    seed = kwargs["extra_args"].get("seed")
+    low, high = sigmas[sigmas > 0].min(), sigmas.max()
+    kwargs["noise_sampler"] = k_diffusion_sampling.BrownianTreeNoiseSampler(
+        x, low, high, seed=seed, cpu=True
+    )
+    return k_diffusion_sampling.sample_dpmpp_sde(model, x, sigmas, **kwargs)
+
+
 def sample_daemon(model, x, sigmas, *, dds_wrapped_sampler, amount, **kwargs):
     """Stands around another method and shows its model other levels, as Detail Daemon does."""
 
@@ -86,7 +96,16 @@ comfy.samplers.SCHEDULER_NAMES.append("own_levels")
 class Method:
     @classmethod
     def INPUT_TYPES(cls):
-        how = ["own euler", "own ancestral", "own cfg++", "daemon", "named", "twice", "wrong"]
+        how = [
+            "own euler",
+            "own ancestral",
+            "own cfg++",
+            "daemon",
+            "named",
+            "twice",
+            "wrong",
+            "brownian",
+        ]
         return {"required": {"how": (how,)}, "optional": {"sampler": ("SAMPLER",)}}
 
     RETURN_TYPES = ("SAMPLER",)
@@ -101,6 +120,8 @@ class Method:
             return (comfy.samplers.KSAMPLER(sample_own_cfg_pp),)
         if how == "twice":
             return (comfy.samplers.KSAMPLER(sample_own_euler, extra_options={"scale": 2.0}),)
+        if how == "brownian":
+            return (comfy.samplers.KSAMPLER(sample_brownian, {"eta": 1.0, "s_noise": 1.0}),)
         if how == "wrong":
             return (comfy.samplers.Sampler(),)
         if how == "named":
