@@ -51,7 +51,9 @@ export default function WorkflowsPanel() {
         />
       </label>
       {found.length === 0 ? (
-        <p className="panel-empty">{t("workflows.empty")}</p>
+        <p className="panel-empty">
+          {t(saved.length === 0 ? "workflows.empty" : "workflows.nothingFound")}
+        </p>
       ) : (
         <Rows items={found} rowPx={ROW_PX} label={t("workflows.title")} keyOf={(one) => one.name}>
           {(one) => <SavedRow saved={one} refresh={refresh} versions={() => setChosen(one.name)} />}
@@ -88,12 +90,23 @@ function SavedRow({ saved, refresh, versions }: SavedProps) {
   }
   if (deleting) {
     return (
-      <div className="saved-row asking" role="alertdialog" aria-label={t("workflows.delete")}>
+      <div
+        className="saved-row asking"
+        role="alertdialog"
+        aria-label={t("workflows.delete")}
+        onKeyDown={(event) => event.key === "Escape" && setDeleting(false)}
+      >
         <span>{t("workflows.deleteAsk", { name: saved.name })}</span>
         <button type="button" className="button danger" onClick={remove}>
           {t("workflows.delete")}
         </button>
-        <button type="button" className="button" onClick={() => setDeleting(false)}>
+        <button
+          type="button"
+          className="button"
+          // biome-ignore lint/a11y/noAutofocus: the question stands where the focus was.
+          autoFocus
+          onClick={() => setDeleting(false)}
+        >
           {t("panels.cancel")}
         </button>
       </div>
