@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphengine.errors import GraphEngineError, Problem
+from graphengine.errors import NONE, GraphEngineError, Problem
 from graphengine.nearest import nearest
 from graphengine.reporting import (
     EPILOG,
@@ -174,7 +174,7 @@ def _plugin(name: str) -> Plugin:
 
     plugins = {plugin.name: plugin for plugin in described_plugins(_folders())}
     if name not in plugins:
-        there = ", ".join(nearest(name, plugins)) or "–"
+        there = ", ".join(nearest(name, plugins)) or NONE
         raise GraphEngineError("plugin_unknown", name=name, nearest=there)
     return plugins[name]
 

@@ -10,11 +10,12 @@ Cancelled             not an error: the person stopped the run
 
 Texts live in ``graphengine/messages/<area>.<language>.toml``: one table per code with
 ``message`` and, where there is something to do, ``hint``. Both are ``str.format`` templates
-over the details.
+over the details. A hint's sentence about ``{nearest}`` is left out where nothing is near.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
 LANGUAGES = ("en", "ja")
+NONE = "–"
+"""What stands in a message for an empty list."""
+_ABOUT_NEAREST = re.compile(r"[^.。]*\{nearest\}[.。] ?")
 
 
 class GraphEngineError(Exception):
@@ -196,8 +200,10 @@ def render(code: str, values: Mapping[str, Any], language: str) -> tuple[str, st
     if entry is None:
         shown = ", ".join(f"{name}={value!r}" for name, value in values.items() if value)
         return (f"{code} ({shown})" if shown else code), ""
-    filled = _Details(values)
-    return entry["message"].format_map(filled), entry.get("hint", "").format_map(filled)
+    filled, hint = _Details(values), entry.get("hint", "")
+    if values.get("nearest") == NONE:
+        hint = _ABOUT_NEAREST.sub("", hint)
+    return entry["message"].format_map(filled), hint.format_map(filled)
 
 
 class _Details(dict[str, Any]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from graphengine.errors import NONE
+
 LONGEST_NAME = 120
 
 
@@ -20,4 +22,4 @@ def nearest(name: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
 
 def listed(names: Iterable[str]) -> str:
     """The names for a message: ``"a", "b"``; a dash if there are none."""
-    return ", ".join(f'"{name}"' for name in names) or "–"
+    return ", ".join(f'"{name}"' for name in names) or NONE

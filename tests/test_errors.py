@@ -19,6 +19,7 @@ from graphengine.errors import (
     ProblemsFound,
     render,
 )
+from graphengine.nearest import listed
 
 ROOT = Path(__file__).parent.parent
 MESSAGES = ROOT / "graphengine" / "messages"
@@ -162,3 +163,18 @@ def test_an_unknown_code_and_a_missing_detail_do_not_fail() -> None:
     assert render("no_such_code", {}, "en") == ("no_such_code", "")
     assert str(GraphEngineError("file_not_found", name="a")).startswith('There is no "a" in ?.')
     assert render("bad_shape", {}, "fr")[0] == render("bad_shape", {}, "en")[0]
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "Install the plugin that brings it, or put another node in its place."),
+        ("ja", "このノードを含むプラグインを入れるか、別のノードに置き換えてください。"),
+    ],
+)
+def test_nothing_is_said_of_near_names_where_there_are_none(language: str, expected: str) -> None:
+    problem = Problem("unknown_node", got="Zzz", details={"nearest": listed(())})
+    assert problem.hint(language) == expected
+    assert Problem("unknown_input", details={"nearest": listed(())}).hint(language) == ""
+    near = Problem("unknown_node", got="Zzz", details={"nearest": listed(["Zza"])})
+    assert '"Zza"' in near.hint(language)
