@@ -28,7 +28,11 @@ def write_checkpoint(model: TwoWays, folder: Path) -> Path:
             tensors[f"{prefix}text_model.embeddings.position_ids"] = torch.arange(77)[None]
     tensors |= {"betas": torch.zeros(1000), "alphas_cumprod": torch.zeros(1000)}
     path = folder / model.file
-    save_file({key: t.half() if t.is_floating_point() else t for key, t in tensors.items()}, path)
+    halves: dict[str, Tensor] = {}
+    while tensors:  # one by one: SDXL's fill 14 GB
+        key, tensor = tensors.popitem()
+        halves[key] = tensor.half() if tensor.is_floating_point() else tensor
+    save_file(halves, path)
     return path
 
 
