@@ -44,6 +44,7 @@ from tests.server.process import Server  # noqa: E402
 
 WIDTH, HEIGHT = 1280, 800
 MOVES = 90
+LONGEST_S = 20
 RECORD = """() => {
   const frames = []; let on = true;
   const tick = (at) => { frames.push(at); if (on) requestAnimationFrame(tick); };
@@ -228,7 +229,10 @@ def _while_moving(page: Page, x: float, y: float, *, radius: float) -> dict[str,
     from math import cos, sin
 
     page.evaluate(RECORD)
+    until = time.monotonic() + LONGEST_S
     for step in range(1, MOVES + 1):
+        if time.monotonic() > until:
+            break
         page.mouse.move(x + radius * sin(step / 9), y + radius * (1 - cos(step / 9)) / 2)
     frames = page.evaluate("window.__stop()")
     times = [after - before for before, after in itertools.pairwise(frames)]

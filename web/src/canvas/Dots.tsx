@@ -9,6 +9,7 @@ const RADIUS = 0.6;
 
 export function Dots() {
   const [x, y, zoom] = useStore((state) => state.transform);
+  const moving = useStore((state) => state.paneDragging);
   const gap = GAP * zoom;
   const style = {
     inset: -gap,
@@ -18,5 +19,12 @@ export function Dots() {
     translate: `${Math.round(x % gap)}px ${Math.round(y % gap)}px`,
     "--dot": `${RADIUS * zoom}px`,
   };
-  return <div className="dots" aria-hidden="true" style={style as CSSProperties} />;
+  return (
+    <div
+      className="dots"
+      aria-hidden="true"
+      data-moving={moving || undefined}
+      style={style as CSSProperties}
+    />
+  );
 }

@@ -6,7 +6,7 @@ import { parseNative, toNative } from "../../model/native";
 import { makeSubgraph } from "../../model/subgraphs";
 import { chooseVae, dropVae, insertClipSkip, insertLcmLora } from "./edits";
 import { readField, setField } from "./fields";
-import { type Found, findSamplers, findSettings, type Setting } from "./find";
+import { type Found, findSamplers, findSettings, isSameWiring, type Setting } from "./find";
 import { isLcmOn, type LcmPreset, lcmLora, lcmPart, presetFor, switchOff, switchOn } from "./lcm";
 import { movedPanel } from "./moved";
 import { pinsOf, placeAt, togglePin } from "./pins";
@@ -106,6 +106,31 @@ function changed(workflow: Workflow, change: Change | readonly Change[] | null):
   if (change === null) throw new Error("there is no change");
   return applyChange(workflow, "kind" in change ? change : batch(change))[0];
 }
+
+describe("what samplers are found by", () => {
+  const workflow = textToImage();
+  const sampled: Change = {
+    kind: "set-value",
+    graph: TOP,
+    node: "2",
+    name: "steps",
+    value: 4,
+  };
+
+  it("stays the same while a text is typed", () => {
+    const typed: Change = { kind: "set-value", graph: TOP, node: "2", name: "text", value: "a" };
+    expect(isSameWiring(workflow, changed(workflow, typed))).toBe(true);
+  });
+
+  it.each<[string, Change]>([
+    ["a value of another name", sampled],
+    ["a node muted", { kind: "edit-node", graph: TOP, node: "5", fields: { mode: "muted" } }],
+    ["a node removed", { kind: "remove", graph: TOP, nodes: ["5"] }],
+    ["inputs", { kind: "edit-node", graph: TOP, node: "5", fields: { inputs: [] } }],
+  ])("is another after %s", (_, change) => {
+    expect(isSameWiring(workflow, changed(workflow, change))).toBe(false);
+  });
+});
 
 describe("the settings of a plain workflow", () => {
   const workflow = textToImage();

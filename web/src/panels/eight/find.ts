@@ -1,6 +1,7 @@
 /** The eight settings of any workflow, found by walking back from its samplers. Pure. */
 
 import { type GraphNode, TOP, type Workflow } from "../../model/document";
+import { isEqual } from "../../model/equal";
 import { type Field, fieldOf, readField } from "./fields";
 import {
   behind,
@@ -85,6 +86,30 @@ export function findSamplers(
     const node = nodeAt(workflow, place);
     return node !== undefined && isSampler(node, names);
   });
+}
+
+/** Whether two workflows have the same samplers for certain: they differ in values at most. */
+export function isSameWiring(one: Workflow, other: Workflow): boolean {
+  if (one.subgraphs !== other.subgraphs || one.top.nodes.size !== other.top.nodes.size)
+    return false;
+  const before = one.top.nodes.values();
+  for (const node of other.top.nodes.values()) {
+    const earlier = before.next().value;
+    if (earlier !== node && (earlier === undefined || !isSameBesidesValues(earlier, node))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+function isSameBesidesValues(one: GraphNode, other: GraphNode): boolean {
+  return (
+    one.id === other.id &&
+    one.type === other.type &&
+    one.mode === other.mode &&
+    one.inputs === other.inputs &&
+    isEqual(Object.keys(one.values), Object.keys(other.values))
+  );
 }
 
 /** The settings of one sampler. */

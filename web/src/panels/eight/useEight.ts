@@ -9,7 +9,14 @@ import { useKept } from "../../state/kept";
 import { useServer } from "../../state/server";
 import { activeTab, useDocument, useWorkspace } from "../../state/workspace";
 import { readField, setField } from "./fields";
-import { type Found, findSamplers, findSettings, type InputNames, type Setting } from "./find";
+import {
+  type Found,
+  findSamplers,
+  findSettings,
+  type InputNames,
+  isSameWiring,
+  type Setting,
+} from "./find";
 import { nodeAt, type Place, pathOf } from "./walk";
 
 export interface Eight {
@@ -22,11 +29,13 @@ export function useEight(chosen: string | null): Eight {
   const workflow = useDeferredValue(useDocument());
   const nodes = useServer((state) => state.nodes);
   const names = useMemo(() => inputNames(nodes), [nodes]);
+  const keptWiring = useKept(isSameWiring);
   const keptSamplers = useKept<Eight["samplers"]>();
   const keptFound = useKept<Eight["found"]>();
+  const wired = keptWiring(workflow);
   const samplers = useMemo(
-    () => keptSamplers(findSamplers(workflow, names)),
-    [workflow, names, keptSamplers],
+    () => keptSamplers(findSamplers(wired, names)),
+    [wired, names, keptSamplers],
   );
   const sampler = samplers.find((place) => pathOf(place) === chosen) ?? samplers[0];
   const found = useMemo(
