@@ -166,6 +166,7 @@ def test_a_server_killed_in_the_middle_of_a_run_is_told_and_the_run_is_taken_up(
 def test_a_node_that_does_not_stop_is_ended_by_starting_the_server_again(editor: Editor) -> None:
     open_painting(editor, "stuck", painting("stuck", steps=1, seconds=600))
     editor.keys("Control+Enter")
+    expect(editor.node(NODE).get_by_role("img", name="preview")).to_be_visible()
     editor.page.get_by_role("button", name="Stop", exact=True).click()
     editor.page.get_by_role("button", name="Restart the server").click(timeout=15_000)
     panel = show(editor, "q", "Queue")

@@ -17,6 +17,7 @@ from tests.server.process import START_TIMEOUT_S, Server
 PACK = """
     import ctypes
     import time
+    from pathlib import Path
 
     class Crash:
         @classmethod
@@ -28,6 +29,7 @@ PACK = """
         FUNCTION = "run"
 
         def run(self, seconds):
+            (Path(__file__).parents[1] / "begun").touch()
             time.sleep(seconds)  # a call that nothing can interrupt
             if seconds:
                 ctypes.string_at(0)
@@ -64,7 +66,7 @@ def test_the_job_that_ended_the_server_fails_by_name_and_the_next_one_runs(
     assert kind == "execution_error"
     assert (error["node_id"], error["node_type"]) == ("7", "Crash")
     assert "Bad one (#7) ended the whole server (Segmentation fault)" in error["exception_message"]
-    assert f"{folder / 'crash.py'}, line 17" in error["exception_message"]
+    assert f"{folder / 'crash.py'}, line 19" in error["exception_message"]
     assert "サーバー全体" in error["message"]["ja"]
 
 
@@ -83,11 +85,13 @@ def test_a_job_that_does_not_stop_is_ended_with_the_process_and_not_run_again(
     with pytest.raises(HTTPError) as refused:
         server.call(kill, {})
     assert "job_not_stuck" in refused.value.read().decode()
+    until = time.monotonic() + START_TIMEOUT_S
+    while not (tmp_path / "begun").exists() and time.monotonic() < until:
+        time.sleep(0.02)
     server.call("/interrupt", {})
     time.sleep(STUCK_AFTER_S)
     server.call(kill, {})
 
-    until = time.monotonic() + START_TIMEOUT_S
     while server.pid == first and time.monotonic() < until:
         time.sleep(0.05)
     while not (history := server.call(f"/history/{good}")) and time.monotonic() < until:
