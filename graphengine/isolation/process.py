@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import selectors
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ LOADING_S = 120.0
 """So long may a plugin take to be imported."""
 _LOOKED_AT_S = 0.05
 _TAIL = 2000
+_CHUNK_BYTES = 4096
+_MOST_CHUNKS = 64
 
 
 class Crashed(GraphEngineError):
@@ -45,10 +48,13 @@ class PluginProcess:
         )
         theirs.close()
         os.close(lifeline)
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
         self._end = ours
         self._channel = Channel(ours, own_classes=False)
         self._said: deque[str] = deque(maxlen=200)
         self.printed = 0
+        self._draining = threading.Lock()
         self._closed = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -65,6 +71,8 @@ class PluginProcess:
 
     def take_printed(self) -> tuple[str, int]:
         """What it printed since this was asked last: what is kept of it, and its whole length."""
+        with contextlib.suppress(OSError, ValueError):
+            self._drain()
         text, count = "".join(self._said), self.printed
         self._said.clear()
         self.printed = 0
@@ -125,11 +133,26 @@ class PluginProcess:
     def _read(self) -> None:
         stream = self._process.stdout
         assert stream is not None
-        with stream, contextlib.suppress(OSError, ValueError):
-            while chunk := os.read(stream.fileno(), 4096):
+        with stream, selectors.DefaultSelector() as ready, contextlib.suppress(OSError, ValueError):
+            ready.register(stream, selectors.EVENT_READ)
+            going = True
+            while going:
+                ready.select()
+                going = self._drain()
+
+    def _drain(self) -> bool:
+        """Take what lies in the pipe, which is bounded; False once nothing will come any more."""
+        stream = self._process.stdout
+        assert stream is not None
+        with self._draining, contextlib.suppress(BlockingIOError):
+            for _ in range(_MOST_CHUNKS):
+                chunk = os.read(stream.fileno(), _CHUNK_BYTES)
+                if not chunk:
+                    return False
                 text = chunk.decode("utf-8", "replace")
                 self.printed += len(text)
                 self._said.append(text)
+        return True
 
 
 def _how(status: int | None) -> str:
