@@ -226,15 +226,21 @@ class Jobs:
         """Take all queued jobs out of the queue."""
         return self.cancel([job.id for job in self._queued])
 
+    def stop(self, job_id: str) -> bool:
+        """Take a job out of the queue, or stop it if it runs; False if it has ended."""
+        return bool(self.cancel([job_id])) or self.interrupt(job_id)
+
     def interrupt(self, job_id: str | None = None) -> bool:
         """Stop a running job, or all that run; False if none does."""
         with self._changed:
             chosen = [r for key, r in self._running.items() if job_id in (None, key)]
             for running in chosen:
                 running.cancel.set()
+        if not chosen:
+            return False
         with suppress(StoreUnavailable):
             self.store.note_stop([running.job.id for running in chosen])
-        return bool(chosen)
+        return True
 
     def is_stuck(self, job_id: str) -> bool:
         """Whether a job still runs `STUCK_AFTER_S` after somebody asked it to stop."""

@@ -17,6 +17,7 @@ from graphengine.json_text import dump_json, parse_json
 from graphengine.store import StoreUnavailable
 
 logger = logging.getLogger(__name__)
+LONGEST_PAGE = 1000
 M = TypeVar("M", bound=BaseModel)
 _NOT_WRITTEN = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -125,6 +126,12 @@ def whole_number(request: web.Request, name: str, default: int | None = None) ->
     if not -(2**53) < number < 2**53:
         raise refusal_of(GraphEngineError("bad_field", field=name, cause=repr(text)))
     return number
+
+
+def page_asked(request: web.Request) -> tuple[int, int]:
+    """How many ``limit`` asks for, at most `LONGEST_PAGE`, and how many ``offset`` leaves out."""
+    limit = min(max(whole_number(request, "limit", 100) or 0, 0), LONGEST_PAGE)
+    return limit, max(whole_number(request, "offset", 0) or 0, 0)
 
 
 def string_list(value: Any, field: str) -> list[str]:

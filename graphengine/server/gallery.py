@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import web
 
 from graphengine.opening import open_file
 from graphengine.registry import Registry
-from graphengine.server.answers import Refusal, json_answer
+from graphengine.server.answers import json_answer
 from graphengine.server.documents import layouts_of
 from graphengine.server.parts import parts_of
-from graphengine.server.v1_documents import picture_beside, template_paths, templates
-from graphengine.server.view import media_type
+from graphengine.server.v1_documents import (
+    get_thumbnail,
+    picture_beside,
+    template_path,
+    template_paths,
+    templates,
+)
 
 routes = web.RouteTableDef()
 _TITLES = {"en": "Workflows", "ja": "ワークフロー"}
@@ -32,19 +36,12 @@ async def get_index(request: web.Request) -> web.Response:
 @routes.get("/templates/{name}.json")
 async def get_template(request: web.Request) -> web.Response:
     """One, as ComfyUI's editor saves it."""
-    path = _existing(request)
+    path = template_path(request)
     opened = await asyncio.to_thread(open_file, path, layouts_of(parts_of(request).engine))
     return json_answer(await asyncio.to_thread(opened.ui))
 
 
-@routes.get(r"/templates/{name}-{number:\d+}.{kind:webp|png|jpg}")
-async def get_picture(request: web.Request) -> web.StreamResponse:
-    """A picture that it makes."""
-    picture = picture_beside(_existing(request))
-    if picture is None:
-        raise Refusal(404, "file_not_found", "This template has no picture")
-    headers = {"Cache-Control": "no-cache", "Content-Type": media_type(picture)}
-    return web.FileResponse(picture, headers=headers)
+routes.get(r"/templates/{name}-{number:\d+}.{kind:webp|png|jpg}")(get_thumbnail)
 
 
 def _index(registry: Registry, language: Literal["en", "ja"]) -> list[dict[str, Any]]:
@@ -62,11 +59,3 @@ def _index(registry: Registry, language: Literal["en", "ja"]) -> list[dict[str, 
     return [
         {"moduleName": "default", "category": title, "title": title, "templates": found},
     ]
-
-
-def _existing(request: web.Request) -> Path:
-    name = request.match_info["name"]
-    path = template_paths(parts_of(request).engine.registry).get(name)
-    if path is None:
-        raise Refusal(404, "file_not_found", f"There is no template {name!r}")
-    return path

@@ -20,6 +20,13 @@ def queue_item(job: Job) -> list[Any]:
     return [job.number, job.id, prompt, extra, list(job.targets)]
 
 
+def ended_entry(job: Job | None) -> dict[str, Any]:
+    """A job's entry under its id; empty if it has not run to an end, or is not known."""
+    if job is None or job.finished is None or job.started is None:
+        return {}
+    return {job.id: history_entry(job)}
+
+
 def history_entry(job: Job) -> dict[str, Any]:
     """An ended job."""
     result = job.result or JobResult()

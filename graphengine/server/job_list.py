@@ -16,16 +16,15 @@ from graphengine.job import Job, State
 from graphengine.server.answers import (
     Refusal,
     json_answer,
+    page_asked,
     read_object,
     refusal_of,
     string_list,
-    whole_number,
 )
 from graphengine.server.history import error_message, queue_item
-from graphengine.server.parts import Parts, parts_of
+from graphengine.server.parts import parts_of
 
 routes = web.RouteTableDef()
-LONGEST_PAGE = 1000
 _STATUSES: dict[State, str] = {
     "queued": "pending",
     "running": "in_progress",
@@ -40,8 +39,7 @@ _STATUSES: dict[State, str] = {
 async def get_jobs(request: web.Request) -> web.Response:
     """A page of jobs in some ``status``, newest first unless ``sort_order`` is ``asc``."""
     store = parts_of(request).jobs.store
-    limit = min(max(whole_number(request, "limit", 100) or 0, 0), LONGEST_PAGE)
-    offset = max(whole_number(request, "offset", 0) or 0, 0)
+    limit, offset = page_asked(request)
     states = _states(request.query.get("status", ""))
     oldest_first = request.query.get("sort_order") == "asc"
     found, total = await asyncio.to_thread(
@@ -74,17 +72,13 @@ async def post_cancel_some(request: web.Request) -> web.Response:
     """Cancel the jobs ``job_ids``; the answer names those that had not ended."""
     ids = string_list((await read_object(request)).get("job_ids"), "job_ids")
     parts = parts_of(request)
-    return json_answer({"cancelled": [job_id for job_id in ids if _cancel(parts, job_id)]})
+    return json_answer({"cancelled": [job_id for job_id in ids if parts.jobs.stop(job_id)]})
 
 
 @routes.post("/jobs/{job_id}/cancel")
 async def post_cancel(request: web.Request) -> web.Response:
     """Cancel a job, whether it waits or runs; false if it has ended."""
-    return json_answer({"cancelled": _cancel(parts_of(request), _found(request).id)})
-
-
-def _cancel(parts: Parts, job_id: str) -> bool:
-    return bool(parts.jobs.cancel([job_id])) or parts.jobs.interrupt(job_id)
+    return json_answer({"cancelled": parts_of(request).jobs.stop(_found(request).id)})
 
 
 def _found(request: web.Request) -> Job:

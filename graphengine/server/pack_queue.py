@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphengine.server.history import history_entry, queue_item
+from graphengine.server.history import ended_entry, history_entry, queue_item
 from graphengine.server.parts import Parts
 
 Item = Sequence[Any]
@@ -35,10 +35,7 @@ class PackQueue:
 
     def ended_job(self, prompt_id: str) -> dict[str, Any]:
         """One that has ended, by its id; empty if it has not."""
-        job = self._parts.jobs.store.get(prompt_id)
-        if job is None or job.finished is None or job.started is None:
-            return {}
-        return {job.id: history_entry(job)}
+        return ended_entry(self._parts.jobs.store.get(prompt_id))
 
     def clear(self) -> None:
         """Cancel all that waits."""
@@ -51,11 +48,7 @@ class PackQueue:
 
     def forget(self, prompt_id: str | None) -> None:
         """Forget one that has ended, or all."""
-        store = self._parts.jobs.store
-        if prompt_id is None:
-            store.forget_all()
-        else:
-            store.forget([prompt_id])
+        self._parts.forget(None if prompt_id is None else [prompt_id])
 
     def free(self, *, models: bool, results: bool) -> None:
         """Let networks and results go after what runs now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -35,6 +36,15 @@ class Parts:
     def free(self, *, models: bool, results: bool) -> None:
         """Let networks and kept results go, at once if nothing runs, else after it."""
         self.workers[0].free(models=models, results=results)
+
+    def forget(self, job_ids: Collection[str] | None = None) -> None:
+        """Forget jobs that have ended, or all of them, with the pictures of their steps."""
+        if job_ids is None:
+            self.jobs.store.forget_all()
+            self.filmstrips.forget_all()
+        else:
+            self.jobs.store.forget(job_ids)
+            self.filmstrips.forget(job_ids)
 
 
 PARTS = web.AppKey("parts", Parts)

@@ -20,7 +20,7 @@ from graphengine.server.answers import (
     string_list,
     whole_number,
 )
-from graphengine.server.history import history_entry, queue_item
+from graphengine.server.history import ended_entry, history_entry, queue_item
 from graphengine.server.parts import Parts, parts_of
 from graphengine.server.prompts import Accepted, accept
 from graphengine.store import Taken
@@ -143,24 +143,18 @@ async def get_history(request: web.Request) -> web.Response:
 async def get_history_entry(request: web.Request) -> web.Response:
     """One ended job by its id; an empty object if it has not ended or is not known."""
     job = parts_of(request).jobs.store.get(request.match_info["prompt_id"])
-    if job is None or job.finished is None or job.started is None:
-        return json_answer({})
-    return json_answer({job.id: history_entry(job)})
+    return json_answer(ended_entry(job))
 
 
 @routes.post("/history")
 async def post_history(request: web.Request) -> web.Response:
     """``clear`` or ``delete`` what has ended."""
     parts = parts_of(request)
-    store = parts.jobs.store
     body = await read_object(request)
     if body.get("clear"):
-        store.forget_all()
-        parts.filmstrips.forget_all()
+        parts.forget()
     if "delete" in body:
-        ids = string_list(body["delete"], "delete")
-        store.forget(ids)
-        parts.filmstrips.forget(ids)
+        parts.forget(string_list(body["delete"], "delete"))
     return web.Response()
 
 

@@ -9,7 +9,6 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
-from functools import partial
 
 from aiohttp import web
 
@@ -42,17 +41,17 @@ def serve(
     tls = _tls(settings)
     sockets = _listen(settings)
     supervised = not only_start and start_again_after_crashes()
-    app = partial(make_app, supervised=supervised)
-    asyncio.run(_serve(settings, app, sockets, tls, on_start, only_start=only_start))
+    serving = _serve(settings, sockets, tls, on_start, supervised=supervised, only_start=only_start)
+    asyncio.run(serving)
 
 
 async def _serve(
     settings: ServerSettings,
-    make_app: Callable[[ServerSettings], web.Application],
     sockets: list[socket.socket],
     tls: ssl.SSLContext | None,
     on_start: Callable[[str], None],
     *,
+    supervised: bool,
     only_start: bool,
 ) -> None:
     stop = asyncio.Event()
@@ -64,7 +63,7 @@ async def _serve(
     user = settings.folders().user
     watch_crashes(user)
     leave_out_guilty(user, settings.pack_folders())
-    app = make_app(settings)
+    app = make_app(settings, supervised=supervised)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
     await runner.setup()
     try:

@@ -21,7 +21,7 @@ from graphengine.server import (
     v1_nodes,
     v1_plugins,
 )
-from graphengine.server.answers import Refusal, read_model, refusal_of, whole_number
+from graphengine.server.answers import Refusal, page_asked, read_model, refusal_of
 from graphengine.server.operations import PREFIX, Operation, answer, bad_field
 from graphengine.server.parts import Parts, parts_of
 from graphengine.server.prompts import accept, read_prompt
@@ -44,7 +44,6 @@ from graphengine.server.v1_models import (
 )
 
 STATES = ("queued", "running", *ENDED)
-LONGEST_PAGE = 1000
 ANSWERED_AFTER_S = 0.2
 
 
@@ -56,8 +55,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     states = [state for state in request.query.get("state", "").split(",") if state]
     if any(state not in STATES for state in states):
         raise bad_field("state", f"one of {', '.join(STATES)} is expected")
-    limit = min(max(whole_number(request, "limit", 100) or 0, 0), LONGEST_PAGE)
-    offset = max(whole_number(request, "offset", 0) or 0, 0)
+    limit, offset = page_asked(request)
     store = parts_of(request).jobs.store
     page = await asyncio.to_thread(
         store.page, cast(list[State], states), limit=limit, offset=offset
@@ -101,9 +99,8 @@ async def cancel_job(request: web.Request) -> web.Response:
     """Take a queued job out of the queue, stop a running one, forget one that has ended."""
     parts = parts_of(request)
     job = _job(request)
-    if not parts.jobs.cancel([job.id]) and not parts.jobs.interrupt(job.id):
-        parts.jobs.store.forget([job.id])
-        parts.filmstrips.forget([job.id])
+    if not parts.jobs.stop(job.id):
+        parts.forget([job.id])
     return web.Response(status=204)
 
 

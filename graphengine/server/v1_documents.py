@@ -86,14 +86,14 @@ async def list_templates(request: web.Request) -> web.Response:
 
 async def open_template(request: web.Request) -> web.Response:
     """A workflow that comes along."""
-    path = _template(request)
+    path = template_path(request)
     parts = parts_of(request)
     return answer(await asyncio.to_thread(_opened, parts, path.read_bytes(), path.stem))
 
 
 async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     """A picture that the template makes."""
-    picture = picture_beside(_template(request))
+    picture = picture_beside(template_path(request))
     if picture is None:
         raise Refusal(404, "file_not_found", "This template has no picture")
     headers = {"Cache-Control": "no-cache", "Content-Type": media_type(picture)}
@@ -181,7 +181,8 @@ def picture_beside(path: Path) -> Path | None:
     return next((picture for picture in found if picture.is_file()), None)
 
 
-def _template(request: web.Request) -> Path:
+def template_path(request: web.Request) -> Path:
+    """The file of the workflow that a request names; raises `Refusal`."""
     name = request.match_info["name"]
     found = template_paths(parts_of(request).engine.registry).get(name)
     if found is None:

@@ -44,20 +44,31 @@ def prompt(seconds: float) -> dict[str, Any]:
     return {"7": {"class_type": "Crash", "inputs": inputs, "_meta": {"title": "Bad one"}}}
 
 
+def serving_the_pack(base: Path) -> Server:
+    folder = base / "custom_nodes"
+    folder.mkdir()
+    (folder / "crash.py").write_text(dedent(PACK), encoding="utf-8")
+    server = Server(base, plugins=None)
+    server.start()
+    return server
+
+
+def history_of(server: Server, job_id: str) -> Any:
+    """What is told of a job once it has ended."""
+    until = time.monotonic() + START_TIMEOUT_S
+    while not (history := server.call(f"/history/{job_id}")) and time.monotonic() < until:
+        time.sleep(0.05)
+    return history
+
+
 def test_the_job_that_ended_the_server_fails_by_name_and_the_next_one_runs(
     tmp_path: Path,
 ) -> None:
-    folder = tmp_path / "custom_nodes"
-    folder.mkdir()
-    (folder / "crash.py").write_text(dedent(PACK), encoding="utf-8")
-    server = Server(tmp_path, plugins=None)
-    server.start()
+    server = serving_the_pack(tmp_path)
     first = server.pid
     bad = server.call("/prompt", {"prompt": prompt(0.5)})["prompt_id"]
     good = server.call("/prompt", {"prompt": prompt(0)})["prompt_id"]
-    until = time.monotonic() + START_TIMEOUT_S
-    while not (history := server.call(f"/history/{good}")) and time.monotonic() < until:
-        time.sleep(0.05)
+    history = history_of(server, good)
     assert server.pid != first
     assert history[good]["outputs"]["7"]["shown"] == ["alive"]
     entry = server.call(f"/history/{bad}")[bad]
@@ -66,18 +77,14 @@ def test_the_job_that_ended_the_server_fails_by_name_and_the_next_one_runs(
     assert kind == "execution_error"
     assert (error["node_id"], error["node_type"]) == ("7", "Crash")
     assert "Bad one (#7) ended the whole server (Segmentation fault)" in error["exception_message"]
-    assert f"{folder / 'crash.py'}, line 19" in error["exception_message"]
+    assert f"{tmp_path / 'custom_nodes' / 'crash.py'}, line 19" in error["exception_message"]
     assert "サーバー全体" in error["message"]["ja"]
 
 
 def test_a_job_that_does_not_stop_is_ended_with_the_process_and_not_run_again(
     tmp_path: Path,
 ) -> None:
-    folder = tmp_path / "custom_nodes"
-    folder.mkdir()
-    (folder / "crash.py").write_text(dedent(PACK), encoding="utf-8")
-    server = Server(tmp_path, plugins=None)
-    server.start()
+    server = serving_the_pack(tmp_path)
     first = server.pid
     stuck = server.call("/prompt", {"prompt": prompt(600)})["prompt_id"]
     good = server.call("/prompt", {"prompt": prompt(0)})["prompt_id"]
@@ -94,8 +101,7 @@ def test_a_job_that_does_not_stop_is_ended_with_the_process_and_not_run_again(
 
     while server.pid == first and time.monotonic() < until:
         time.sleep(0.05)
-    while not (history := server.call(f"/history/{good}")) and time.monotonic() < until:
-        time.sleep(0.05)
+    history = history_of(server, good)
     assert history[good]["outputs"]["7"]["shown"] == ["alive"]
     assert server.call(f"/api/v1/jobs/{stuck}")["state"] == "interrupted"
     server.stop()
