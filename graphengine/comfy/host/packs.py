@@ -196,7 +196,7 @@ def _forget_modules(path: Path) -> None:
     """Let a plugin's files be imported anew, also those that it imports by their bare names."""
     forget_modules(_module_name(path))
     below = f"{path}{os.sep}"
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         if str(getattr(module, "__file__", "")).startswith(below):
             del sys.modules[name]
     importlib.invalidate_caches()

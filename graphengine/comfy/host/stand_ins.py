@@ -60,7 +60,7 @@ def install(host: Host) -> None:
 def uninstall() -> None:
     """Let nothing be found under ComfyUI's names any more."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
-    for name in [name for name, module in sys.modules.items() if _is_ours(name, module)]:
+    for name in [name for name, module in sys.modules.copy().items() if _is_ours(name, module)]:
         del sys.modules[name]
 
 
