@@ -1,11 +1,12 @@
 """What the server costs: from POST /prompt to the last message on the WebSocket.
 
-    python tools/bench/server.py [graphs] [clients] [kills] [--repeat 5]
+    python tools/bench/server.py [graphs] [clients] [kills] [hosted] [--repeat 5]
 
 ``graphs``: chains and wide graphs of trivial nodes, fresh and cached, wall and processor time of
 the server process, and bytes on the socket. ``clients``: 1,000 connected clients of which 100 never
-read. ``kills``: 30 jobs, 20 times SIGKILL. Without a name all three. The server is a process of its
-own; the minimum of the repeats is shown, as other work on the machine only ever adds.
+read. ``kills``: 30 jobs, 20 times SIGKILL. Without a name these three. ``hosted``: the graphs, of
+nodes that were written for ComfyUI. The server is a process of its own; the minimum of the repeats
+is shown, as other work on the machine only ever adds.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from hosted import PACK
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -226,10 +228,14 @@ def main() -> None:
                 print(f"30 jobs, 20 x SIGKILL: {dict(counts)}")
                 continue
             server = Server(Path(folder))
+            if what == "hosted":
+                server.plugins = None
+                (server.base / "custom_nodes").mkdir()
+                (server.base / "custom_nodes" / "pack.py").write_text(PACK, encoding="utf-8")
             bench_start(server)
             server.end(signal.SIGTERM)
             bench_start(server)
-            bench = bench_graphs if what == "graphs" else bench_clients
+            bench = bench_clients if what == "clients" else bench_graphs
             try:
                 asyncio.run(bench(server, options.repeat))
             finally:
