@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -67,10 +66,8 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Server]:
     base = tmp_path_factory.mktemp("editor")
-    running = Server(base, plugins=PLUGINS)
-    running.start()
-    yield running
-    running.end(signal.SIGTERM)
+    with Server(base, plugins=PLUGINS) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,10 +37,8 @@ export default function (editor) {
 @pytest.fixture
 def fresh(tmp_path: Path, chromium: str) -> Iterator[Server]:
     """A server that trusts no plugin yet."""
-    running = Server(tmp_path, plugins=None)
-    running.start()
-    yield running
-    running.end(signal.SIGTERM)
+    with Server(tmp_path, plugins=None) as running:
+        yield running
 
 
 @pytest.fixture

@@ -126,10 +126,8 @@ def test_a_run_is_seen_in_every_window_and_its_steps_outlive_a_reload(open_edito
 @pytest.fixture
 def mortal(tmp_path: Path, chromium: str) -> Iterator[Server]:
     """A server of one test, to be killed."""
-    running = Server(tmp_path, plugins=PLUGINS)
-    running.start()
-    yield running
-    running.end(signal.SIGTERM)
+    with Server(tmp_path, plugins=PLUGINS) as running:
+        yield running
 
 
 def test_a_server_killed_in_the_middle_of_a_run_is_told_and_the_run_is_taken_up(

@@ -29,6 +29,14 @@ class Server:
         self.url = ""
         self._process: subprocess.Popen[str] | None = None
 
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+
     def start(self) -> float:
         """Start; returns how long it took until the address was printed."""
         began = time.monotonic()
@@ -65,10 +73,13 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The process that answers; the one that was started waits for it."""
+        """The process that answers; the one that was started waits for it, or starts it again."""
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        return int(children.read_text().split()[0])
+        until = time.monotonic() + START_TIMEOUT_S
+        while not (found := children.read_text().split()) and time.monotonic() < until:
+            time.sleep(0.01)
+        return int(found[0])
 
     def call(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -90,20 +101,18 @@ def kill_while_working(
     ``lost``: jobs without a history entry; ``out_of_order``; ``unfinished``: not successful;
     ``restarted``: jobs that ran again because they were running when the server was killed.
     """
-    server = Server(base)
-    server.start()
     ids = [f"job-{index:03}" for index in range(jobs)]
-    for job_id in ids:
-        body = {"prompt": work(job_id, seconds), "prompt_id": job_id}
-        server.call("/prompt", body)
-    for pause in pauses[:kills]:
-        time.sleep(pause)
-        assert server.end(signal.SIGKILL) == -signal.SIGKILL
-        server.start()
-    while server.call("/prompt")["exec_info"]["queue_remaining"]:
-        time.sleep(0.05)
-    history = server.call("/history")
-    server.end(signal.SIGTERM)
+    with Server(base) as server:
+        for job_id in ids:
+            body = {"prompt": work(job_id, seconds), "prompt_id": job_id}
+            server.call("/prompt", body)
+        for pause in pauses[:kills]:
+            time.sleep(pause)
+            assert server.end(signal.SIGKILL) == -signal.SIGKILL
+            server.start()
+        while server.call("/prompt")["exec_info"]["queue_remaining"]:
+            time.sleep(0.05)
+        history = server.call("/history")
     runs = Counter((base / "output" / "log").read_text().split())
     return Counter(
         lost=len(set(ids) - set(history)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -44,13 +45,14 @@ def prompt(seconds: float) -> dict[str, Any]:
     return {"7": {"class_type": "Crash", "inputs": inputs, "_meta": {"title": "Bad one"}}}
 
 
-def serving_the_pack(base: Path) -> Server:
-    folder = base / "custom_nodes"
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server with the pack."""
+    folder = tmp_path / "custom_nodes"
     folder.mkdir()
     (folder / "crash.py").write_text(dedent(PACK), encoding="utf-8")
-    server = Server(base, plugins=None)
-    server.start()
-    return server
+    with Server(tmp_path, plugins=None) as started:
+        yield started
 
 
 def history_of(server: Server, job_id: str) -> Any:
@@ -62,9 +64,8 @@ def history_of(server: Server, job_id: str) -> Any:
 
 
 def test_the_job_that_ended_the_server_fails_by_name_and_the_next_one_runs(
-    tmp_path: Path,
+    server: Server, tmp_path: Path
 ) -> None:
-    server = serving_the_pack(tmp_path)
     first = server.pid
     bad = server.call("/prompt", {"prompt": prompt(0.5)})["prompt_id"]
     good = server.call("/prompt", {"prompt": prompt(0)})["prompt_id"]
@@ -73,7 +74,6 @@ def test_the_job_that_ended_the_server_fails_by_name_and_the_next_one_runs(
     assert history[good]["outputs"]["7"]["shown"] == ["alive"]
     entry = server.call(f"/history/{bad}")[bad]
     kind, error = entry["status"]["messages"][-1]
-    server.stop()
     assert kind == "execution_error"
     assert (error["node_id"], error["node_type"]) == ("7", "Crash")
     assert "Bad one (#7) ended the whole server (Segmentation fault)" in error["exception_message"]
@@ -82,9 +82,8 @@ def test_the_job_that_ended_the_server_fails_by_name_and_the_next_one_runs(
 
 
 def test_a_job_that_does_not_stop_is_ended_with_the_process_and_not_run_again(
-    tmp_path: Path,
+    server: Server, tmp_path: Path
 ) -> None:
-    server = serving_the_pack(tmp_path)
     first = server.pid
     stuck = server.call("/prompt", {"prompt": prompt(600)})["prompt_id"]
     good = server.call("/prompt", {"prompt": prompt(0)})["prompt_id"]
@@ -104,7 +103,6 @@ def test_a_job_that_does_not_stop_is_ended_with_the_process_and_not_run_again(
     history = history_of(server, good)
     assert history[good]["outputs"]["7"]["shown"] == ["alive"]
     assert server.call(f"/api/v1/jobs/{stuck}")["state"] == "interrupted"
-    server.stop()
 
 
 STACK = """Fatal Python error: Segmentation fault
@@ -142,14 +140,12 @@ def test_a_plugin_whose_import_ends_the_server_is_left_out_until_it_is_changed(
     folder.mkdir()
     good = dedent(PACK)
     (folder / "bad.py").write_text("import ctypes\nctypes.string_at(0)\n" + good, encoding="utf-8")
-    server = Server(tmp_path, plugins=None)
-    server.start()
-    (pack,) = server.call("/api/v1/plugins")["packs"]
-    assert pack["nodes"] == []
-    assert "ended the whole server while it was imported" in pack["failures"][0]["cause"]
-    (folder / "bad.py").write_text(good, encoding="utf-8")
-    until = time.monotonic() + START_TIMEOUT_S
-    while not server.call("/object_info/Crash") and time.monotonic() < until:
-        time.sleep(0.05)
-    assert "Crash" in server.call("/object_info/Crash")
-    server.stop()
+    with Server(tmp_path, plugins=None) as server:
+        (pack,) = server.call("/api/v1/plugins")["packs"]
+        assert pack["nodes"] == []
+        assert "ended the whole server while it was imported" in pack["failures"][0]["cause"]
+        (folder / "bad.py").write_text(good, encoding="utf-8")
+        until = time.monotonic() + START_TIMEOUT_S
+        while not server.call("/object_info/Crash") and time.monotonic() < until:
+            time.sleep(0.05)
+        assert "Crash" in server.call("/object_info/Crash")

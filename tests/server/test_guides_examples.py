@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -43,10 +42,8 @@ needs_starter = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the starter model."""
-    started = Server(tmp_path_factory.mktemp("guides"), plugins=None)
-    started.start()
-    yield started
-    started.end(signal.SIGTERM)
+    with Server(tmp_path_factory.mktemp("guides"), plugins=None) as started:
+        yield started
 
 
 @needs_starter
@@ -111,18 +108,16 @@ def test_the_python_of_the_guide_runs_a_prompt(server: Server) -> None:
 @needs_curl
 def test_the_token_is_shown_as_the_guide_shows_it(tmp_path: Path) -> None:
     (tmp_path / "graphengine.toml").write_text(f'token = "{TOKEN}"')
-    server = Server(tmp_path, plugins=None)
-    server.start()
-    address = server.url.split("?")[0].rstrip("/")
-    curl, websocat = block_with(API, "Bearer $TOKEN", "sh").splitlines()
-    asked = curl.replace("https://server.example:8188", address).replace("curl", "curl -sf")
-    printed = run_shell(asked, server, tmp_path, TOKEN=TOKEN)
-    assert json.loads(printed) == {"queue_running": [], "queue_pending": []}
+    with Server(tmp_path, plugins=None) as server:
+        address = server.url.split("?")[0].rstrip("/")
+        curl, websocat = block_with(API, "Bearer $TOKEN", "sh").splitlines()
+        asked = curl.replace("https://server.example:8188", address).replace("curl", "curl -sf")
+        printed = run_shell(asked, server, tmp_path, TOKEN=TOKEN)
+        assert json.loads(printed) == {"queue_running": [], "queue_pending": []}
 
-    (protocols,) = re.findall(r'--protocol "([^"]+)"', websocat)
-    offered = [each.strip() for each in protocols.replace("$TOKEN", TOKEN).split(",")]
-    status = asyncio.run(first_frame(f"{address}/ws?clientId=me", offered))
-    server.end(signal.SIGTERM)
+        (protocols,) = re.findall(r'--protocol "([^"]+)"', websocat)
+        offered = [each.strip() for each in protocols.replace("$TOKEN", TOKEN).split(",")]
+        status = asyncio.run(first_frame(f"{address}/ws?clientId=me", offered))
 
     assert (status["type"], status["data"]["sid"]) == ("status", "me")
 

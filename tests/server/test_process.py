@@ -32,19 +32,17 @@ def test_a_server_that_is_killed_again_and_again_loses_no_job(tmp_path: Path) ->
 
 
 def test_a_server_that_is_asked_to_stop_ends_soon_and_goes_on_later(tmp_path: Path) -> None:
-    server = Server(tmp_path)
-    server.start()
     steps = {"class_type": "Steps", "inputs": {"count": 6000, "seconds": 0.01}}
     long = {"1": steps, "2": {"class_type": "Show", "inputs": {"value": ["1", 0]}}}
-    server.call("/prompt", {"prompt": long, "prompt_id": "long"})
-    server.call("/prompt", {"prompt": work("next", 0), "prompt_id": "next"})
+    with Server(tmp_path) as server:
+        server.call("/prompt", {"prompt": long, "prompt_id": "long"})
+        server.call("/prompt", {"prompt": work("next", 0), "prompt_id": "next"})
 
-    assert server.end(signal.SIGTERM) == 0
-    server.start()
-    queue = server.call("/queue")
-    waiting = [item[1] for item in queue["queue_running"] + queue["queue_pending"]]
-    server.call("/interrupt", {})
-    server.end(signal.SIGTERM)
+        assert server.end(signal.SIGTERM) == 0
+        server.start()
+        queue = server.call("/queue")
+        waiting = [item[1] for item in queue["queue_running"] + queue["queue_pending"]]
+        server.call("/interrupt", {})
 
     assert waiting == ["long", "next"]
 
@@ -58,14 +56,13 @@ def test_what_a_slow_node_made_is_there_after_a_restart_and_made_again_if_damage
     }
 
     def run_in_new_process(how: signal.Signals) -> str:
-        server = Server(tmp_path)
-        server.start()
-        prompt_id = server.call("/prompt", {"prompt": prompt})["prompt_id"]
-        while not (history := server.call(f"/history/{prompt_id}")):
-            time.sleep(0.01)
-        while not server.call("/api/v1/cache")["disk"]["entries"]:
-            time.sleep(0.01)
-        server.end(how)
+        with Server(tmp_path) as server:
+            prompt_id = server.call("/prompt", {"prompt": prompt})["prompt_id"]
+            while not (history := server.call(f"/history/{prompt_id}")):
+                time.sleep(0.01)
+            while not server.call("/api/v1/cache")["disk"]["entries"]:
+                time.sleep(0.01)
+            server.end(how)
         assert history[prompt_id]["status"]["status_str"] == "success"
         return (tmp_path / "output" / "calls").read_text()
 
