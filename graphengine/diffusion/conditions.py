@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Literal, Protocol
 
 import torch
@@ -160,7 +161,7 @@ Group = tuple[PreparedCondition, ...]
 def prepare(conditionings: Sequence[Conditioning], place: Place) -> list[Group]:
     """The conditions of each conditioning, ready; the first one is the positive side.
 
-    An area on one side is given to the other side too, and control networks and placed objects
+    An area on one side is given to the other sides too, and control networks and placed objects
     on the positive side act on the negative one, the former unless they say otherwise.
     """
     groups = [
@@ -169,12 +170,11 @@ def prepare(conditionings: Sequence[Conditioning], place: Place) -> list[Group]:
     ]
     if any(not group for group in groups):
         raise InputError("no_conditioning")
-    if len(groups) > 1:
-        positive, negatives = groups[0], groups[1:]
-        for negative in negatives:
-            _share_areas(positive, negative)
-            _share_controls(conditionings[0].conditions, positive, negative)
-            _share("objects", positive, negative)
+    for one, other in permutations(groups, 2):
+        _share_areas(one, other)
+    for negative in groups[1:]:
+        _share_controls(conditionings[0].conditions, groups[0], negative)
+        _share("objects", groups[0], negative)
     return [tuple(group) for group in groups]
 
 
@@ -285,13 +285,12 @@ def bounding_box(mask: Tensor, height: int, width: int) -> Box:
 # --- what the two sides share ---
 
 
-def _share_areas(positive: list[PreparedCondition], negative: list[PreparedCondition]) -> None:
-    """Let each side speak about every area of the other: the tightest condition that covers it."""
-    for one, other in ((positive, negative), (negative, positive)):
-        for condition in list(one):
-            covering = None if condition.box is None else _covering(condition.box, other)
-            if covering is not None:
-                other.append(_with_words_of(covering, condition))
+def _share_areas(placed: Sequence[PreparedCondition], others: list[PreparedCondition]) -> None:
+    """Let ``others`` speak about every area of the one: the tightest that covers it does."""
+    for condition in placed:
+        covering = None if condition.box is None else _covering(condition.box, others)
+        if covering is not None:
+            others.append(_with_words_of(covering, condition))
 
 
 def _with_words_of(spoken: PreparedCondition, placed: PreparedCondition) -> PreparedCondition:

@@ -135,7 +135,7 @@ class Network:
             ).float()
         finally:
             PRESENT_CALL.reset(token)
-        self._check_finite(output, sigma)
+        self._check_finite(call, output)
         return self.levels.denoised(call.x, output, sigma)
 
     def _words_of(self, batch: tuple[PreparedCondition, ...], count: int) -> _Words:
@@ -144,16 +144,20 @@ class Network:
             self._words[batch] = _contexts(batch, count), _vectors(batch, count)
         return self._words[batch]
 
-    def _check_finite(self, output: Tensor, sigma: Tensor) -> None:
+    def _check_finite(self, call: NetworkCall, output: Tensor) -> None:
         # Any NaN or infinity shows in the sum, which is quicker than looking at each number.
         if math.isfinite(float(output.sum())) or torch.isfinite(output).all():
             return
-        what = "NaN" if torch.isnan(output).any() else "infinity"
+        if not torch.isfinite(call.context).all():
+            raise InputError("conditioning_not_finite")
+        code, bad = "network_not_finite", output
+        if not torch.isfinite(call.x).all():
+            code, bad = "sampler_not_finite", call.x
+        what = "NaN" if torch.isnan(bad).any() else "infinity"
         steps = len(self.sigmas) - 1
-        step = min(int((self.sigmas >= sigma).sum()), steps)
-        raise InputError(
-            "network_not_finite", what=what, step=max(step, 1), steps=steps, sigma=float(sigma)
-        )
+        step = min(int((self.sigmas >= call.sigma).sum()), steps)
+        details = {"step": max(step, 1), "steps": steps, "sigma": float(call.sigma)}
+        raise InputError(code, what=what, **details)
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,8 +233,11 @@ class _Total:
             if self._single is not None:
                 self._sum, self._weights = self._single.clone(), torch.ones_like(x)
         box = condition.box or Box(x.shape[-2], x.shape[-1], 0, 0)
-        box.crop(self._sum).add_(prediction * condition.weight)
-        box.crop(self._weights).add_(condition.weight)
+        weight = condition.weight
+        if isinstance(weight, Tensor):
+            weight = to_batch(weight, len(x))
+        box.crop(self._sum).add_(prediction * weight)
+        box.crop(self._weights).add_(weight)
 
     def mean(self, x: Tensor) -> Tensor:
         if self._sum is not None and self._weights is not None:

@@ -134,6 +134,16 @@ def test_the_other_side_speaks_about_an_area_too():
     assert [len(group) for group in again] == [1, 1]
 
 
+def test_every_side_of_three_speaks_about_every_area():
+    sides = ((words(1),), (words(2),), (words(3), words(4, area=Area(8, 8, 4, 4))))
+    groups = prepare([Conditioning(side) for side in sides], place())
+    assert [[condition.context[0, 0, 0] for condition in group] for group in groups] == [
+        [1, 1],
+        [2, 2],
+        [3, 4],
+    ]
+
+
 def control(**fields: object) -> ControlApplication:
     return ControlApplication(ControlNet(WEIGHTS), torch.zeros(1, 8, 8, 3), **fields)
 

@@ -95,6 +95,13 @@ def test_several_conditions_are_averaged_by_their_weights():
     assert value(Speaks(), says(1), says(4, weight=half), at=(0, 7)) == pytest.approx(1.0)
 
 
+def test_masks_of_a_batch_take_turns_over_the_latents():
+    masks = torch.stack([torch.zeros(1, 8, 8), torch.ones(1, 8, 8)])
+    latents = X.expand(3, -1, -1, -1)
+    (denoised,) = network(Speaks()).denoised(latents, SIGMA, [(says(1), says(4, weight=masks))])
+    assert denoised[:, 0, 0, 0].tolist() == [1, 2.5, 1]
+
+
 def test_an_area_is_seen_alone_and_counts_only_there():
     unet = Speaks()
     box = Box(4, 6, 2, 1)
@@ -157,8 +164,13 @@ def test_cancelling_is_looked_at_before_each_call():
 
 @pytest.mark.parametrize(("bad", "what"), [(float("nan"), "NaN"), (float("inf"), "infinity")])
 def test_an_output_that_is_no_number_names_step_and_sigma(bad, what):
+    class Breaks(Speaks):
+        def forward(self, *args, **options):
+            return (super().forward(*args, **options)[0] * bad,)
+
     with pytest.raises(InputError) as caught:
-        network(Speaks()).denoised(X, SIGMA, [(says(bad),)])
+        network(Breaks()).denoised(X, SIGMA, [(says(1),)])
+    assert caught.value.code == "network_not_finite"
     assert caught.value.details == {"what": what, "step": 2, "steps": 3, "sigma": 2.0}
     assert "step 2 of 3" in caught.value.text()
 

@@ -164,20 +164,23 @@ def test_what_cannot_be_sampled_is_named(tiny_store, tiny_model, words, options,
     assert caught.value.code == code
 
 
-def test_a_network_that_returns_nan_is_named_with_its_step(tiny_store, tiny_model, words):
-    nan = Conditioning(
-        (
-            replace(
-                words(2).conditions[0], embedding=torch.full((1, 77, 64), float("nan")), start=0.5
-            ),
-        )
+def test_words_with_nan_are_refused_where_they_are_used(tiny_store, tiny_model, words):
+    bad = Conditioning(
+        (replace(words(2).conditions[0], embedding=torch.full((1, 77, 64), float("nan"))),)
     )
-    both = Conditioning((*words(1).conditions, *nan.conditions))
     with pytest.raises(InputError) as caught:
-        sample(tiny_store, tiny_model("sd1"), EMPTY, both, words(3), **KSAMPLER)
-    assert caught.value.code == "network_not_finite"
+        sample(tiny_store, tiny_model("sd1"), EMPTY, words(1), bad, **KSAMPLER)
+    assert caught.value.code == "conditioning_not_finite"
+
+
+def test_a_sampler_that_cannot_go_upwards_is_blamed_for_it(tiny_store, tiny_model, words):
+    guider = Guider("cfg", tiny_model("sd1"), (words(1), words(2)), (1.0,))
+    rising = Sigmas(torch.tensor([0.1, 1.0, 5.0, 14.0]))
+    latent = Latent(torch.ones(1, 4, 8, 8))
+    with pytest.raises(InputError) as caught:
+        sample_custom(tiny_store, guider, Noise(None), Sampler("dpmpp_2m_sde"), rising, latent)
+    assert caught.value.code == "sampler_not_finite"
     assert caught.value.details["what"] == "NaN"
-    assert caught.value.details["step"] == 3
 
 
 def test_a_latent_with_nan_is_refused(tiny_store, tiny_model, words):
