@@ -316,7 +316,8 @@ class ControlNet:
 
     ``context_width``: of the prompts that it reads beside the picture; None = it reads none.
     ``union_kinds``: how many kinds of pictures it knows apart; 0 = it was made for one.
-    ``union_kind``: which of them it is to see; None = it is not told.
+    ``union_kind``: which of them it is to see; None = it is not told. ``pooled``: it steers by
+    what the picture holds, wherever that is: its results are averaged over all places.
     """
 
     weights: Weights
@@ -325,6 +326,7 @@ class ControlNet:
     context_width: int | None = None
     union_kinds: int = 0
     union_kind: int | None = None
+    pooled: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,13 +33,20 @@ _SIZE_WIDTH = 256
 UNET_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "")
 VAE_PREFIXES = ("first_stage_model.", "vae.", "")
 
-# Where single-file checkpoints keep their text encoders: SD 1.x, SD 2.x, SDXL (two), refiner.
+# Where single-file checkpoints keep their text encoders: SD 1.x, SD 2.x, SDXL (two), refiner; and
+# the names that programs use which save all families alike.
 TEXT_PLACES: tuple[tuple[str, TextKind], ...] = (
     ("cond_stage_model.transformer.", "clip_l"),
     ("cond_stage_model.model.", "clip_h"),
     ("conditioner.embedders.0.transformer.", "clip_l"),
     ("conditioner.embedders.0.model.", "clip_g"),
     ("conditioner.embedders.1.model.", "clip_g"),
+    ("text_encoders.clip_l.transformer.", "clip_l"),
+    ("text_encoders.clip_h.transformer.", "clip_h"),
+    ("text_encoders.clip_g.transformer.", "clip_g"),
+    ("text_encoders.clip_l.", "clip_l"),
+    ("text_encoders.clip_h.", "clip_h"),
+    ("text_encoders.clip_g.", "clip_g"),
 )
 
 UNET_MARKS = ("input_blocks.0.0.weight", "down_blocks.0.resnets.0.conv1.weight")
@@ -83,6 +90,7 @@ class _Foreign:
 
 
 _FOREIGN = (
+    _Foreign("model_is_ema_only", r"^model_ema\."),
     _Foreign("model_is_lora", r"lora_(up|down|A|B|mid)\.|\.lora\.|hada_w1_|lokr_w1|lora_linear"),
     _Foreign("model_is_controlnet", r"^control_model\.|controlnet_cond_embedding|input_hint_block"),
     _Foreign("model_is_t2i_adapter", r"^(adapter\.)?body\.0\.(in_conv|block1|resnets\.0\.block1)"),

@@ -132,7 +132,7 @@ def _checkpoint_clip(tensors: TensorFile) -> Clip | None:
 
 
 def _checkpoint_vae(tensors: TensorFile, family: Family) -> Vae | None:
-    prefix = prefix_of(tensors, VAE_PREFIXES[:1], VAE_MARKS)
+    prefix = prefix_of(tensors, VAE_PREFIXES[:2], VAE_MARKS)
     return None if prefix is None else _vae(tensors, prefix, family)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -36,6 +37,8 @@ from graphengine.sockets import (
 
 # In files whose tensors are differences to those of a model: an empty tensor of this name.
 DIFFERENCE_MARK = "difference"
+# ControlNet 1.1's shuffle model is told by its name: its tensors are like those of the others.
+_POOLED = re.compile(r"_shuffle(_fp16)?$")
 # Picture pixels to a latent pixel.
 LATENT_SCALE = 8
 
@@ -77,6 +80,7 @@ def _controlnet(tensors: TensorFile, prefix: str, model: Model | None) -> Contro
         patches=patches,
         context_width=layout.encoder.context_width,
         union_kinds=0 if layout.union is None else layout.union.kinds,
+        pooled=_POOLED.search(Path(tensors.ref.path).stem) is not None,
     )
 
 
@@ -222,7 +226,13 @@ class RunningControlNet:
             class_labels=y,
             return_dict=False,
         )
+        if self.application.net.pooled:
+            down, middle = [_averaged(part) for part in down], _averaged(middle)
         return Residuals(tuple(down), middle)
+
+
+def _averaged(x: Tensor) -> Tensor:
+    return x.mean(dim=(2, 3), keepdim=True).expand_as(x)
 
 
 @dataclass(frozen=True, eq=False)

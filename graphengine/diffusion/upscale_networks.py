@@ -75,6 +75,20 @@ RRDB_MARKS = tuple(
     for names in _NAMES
 )
 COMPACT_MARKS = ("body.1.weight",)
+# Other architectures of the field, by a tensor that no other one has (chaiNNer's spandrel, MIT).
+_OTHERS = {
+    "layers.0.residual_group.overlap_attn.qkv.weight": "HAT",
+    "layers.0.blocks.0.ffn.sg.conv.weight": "DAT",
+    "layers.0.blocks.0.gamma": "RGT",
+    "layers.0.residual_group.td": "ATD",
+    "layers.0.swin1.attn.qkv.weight": "DRCT",
+    "layers.0.residual_group.blocks.0.attn.logit_scale": "Swin2SR",
+    "layers.0.blocks.0.attn.window_attn.attn_transform.logit_scale": "GRL",
+    "residual_layer.0.residual_layer.0.layer.0.fn.0.weight": "OmniSR",
+    "feats.0.safm.aggr.weight": "SAFMN",
+    "gblocks.1.fc1.weight": "MoSR",
+    "to_img.init_pos": "RealPLKSR with DySample",
+}
 # What files keep beside weights: tables that follow from the sizes, and a convolution that is
 # computed from others.
 _DERIVED = re.compile(
@@ -202,6 +216,8 @@ def read_layout(tensors: TensorFile) -> UpscalerLayout:
 
     Raises ModelFileError for another architecture, or one of these with other than 3 channels.
     """
+    if not _OTHERS.keys().isdisjoint(tensors):
+        raise _unsupported(tensors)
     for names, mark in zip(_NAMES, RRDB_MARKS, strict=True):
         if mark in tensors:
             return _read_rrdb(tensors, names)
@@ -272,6 +288,9 @@ def _read_compact(tensors: TensorFile) -> CompactLayout:
 
 
 def _unsupported(tensors: TensorFile) -> ModelFileError:
+    name = next((_OTHERS[key] for key in tensors if key in _OTHERS), None)
+    if name is not None:
+        return ModelFileError("upscaler_of_other_kind", path=tensors.ref.path, name=name)
     return ModelFileError("upscaler_unsupported", path=tensors.ref.path, key=min(tensors))
 
 
@@ -320,5 +339,5 @@ def open_upscaler(weights: Weights) -> nn.Module:
 
 def upscaler_prefix(tensors: TensorFile) -> str | None:
     """Under which prefix an upscale model lies in a file; None if there is none."""
-    marks = (*RRDB_MARKS, *COMPACT_MARKS, *SWIN_MARKS, *SPAN_MARKS, *PLK_MARKS)
+    marks = (*RRDB_MARKS, *COMPACT_MARKS, *SWIN_MARKS, *SPAN_MARKS, *PLK_MARKS, *_OTHERS)
     return prefix_of(tensors, PREFIXES, marks)

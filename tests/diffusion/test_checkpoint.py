@@ -216,6 +216,7 @@ FOREIGN = {
     "model_is_clip_vision": ["vision_model.encoder.layers.0.mlp.fc1.weight"],
     "model_is_taesd": ["decoder.layers.1.weight"],
     "model_is_upscaler": ["conv_first.weight"],
+    "model_is_ema_only": ["model_ema.decay", "model_ema.diffusion_modelinput_blocks00weight"],
     "model_unknown": ["who.knows"],
 }
 
@@ -252,6 +253,31 @@ def test_a_checkpoint_without_the_wanted_part_says_so(tmp_path: Path) -> None:
         with pytest.raises(ModelFileError, match=wanted) as caught:
             load([path] if load is load_clip_files else path)  # type: ignore[operator]
         assert caught.value.code == "model_is_checkpoint_without"
+
+
+@pytest.mark.parametrize("inner", ["", "transformer."])
+def test_the_names_that_serve_every_family_are_read(tmp_path: Path, inner: str) -> None:
+    names = {
+        "conditioner.embedders.0.transformer.": f"text_encoders.clip_l.{inner}",
+        "conditioner.embedders.1.model.": f"text_encoders.clip_g.{inner}",
+        "first_stage_model.": "vae.",
+    }
+
+    def renamed(key: str) -> str:
+        return next(
+            (new + key[len(old) :] for old, new in names.items() if key.startswith(old)), key
+        )
+
+    tensors = {renamed(key): tensor for key, tensor in tiny.checkpoint_tensors("sdxl").items()}
+    _, clip, vae = load_checkpoint(write(tmp_path / "m.safetensors", tensors))
+    assert clip is not None
+    assert vae is not None
+    assert [(each.kind, each.weights.prefix) for each in clip.encoders] == [
+        ("clip_l", f"text_encoders.clip_l.{inner}"),
+        ("clip_g", f"text_encoders.clip_g.{inner}"),
+    ]
+    assert vae.weights is not None
+    assert vae.weights.prefix == "vae."
 
 
 def test_a_unet_of_an_unknown_family_is_refused(tmp_path: Path) -> None:

@@ -108,10 +108,11 @@ def test_the_skips_of_published_controlnets_have_the_published_widths():
 
 
 @torch.no_grad()
-def test_its_output_is_added_to_skips_and_middle(tiny_store, tiny_model, words, sd1_net):
+@pytest.mark.parametrize("pooled", [False, True])
+def test_its_output_is_added_to_skips_and_middle(tiny_store, tiny_model, words, sd1_net, pooled):
     """One Euler step written out: x becomes the guess of the steered network."""
     model, cond = tiny_model("sd1"), words(1)
-    steered, _ = steer(sd1_net, cond, cond, strength=0.6)
+    steered, _ = steer(replace(sd1_net, pooled=pooled), cond, cond, strength=0.6)
     got = run(tiny_store, model, steered, cond, steps=1, cfg=1.0)
     plain = run(tiny_store, model, cond, cond, steps=1, cfg=1.0)
     network = controlnet.open_controlnet(sd1_net.weights)
@@ -125,6 +126,9 @@ def test_its_output_is_added_to_skips_and_middle(tiny_store, tiny_model, words, 
     hint = PICTURE.pixels[:, 8:72].movedim(-1, 1)
     context = cond.conditions[0].embedding
     down, middle = network(scaled, t, context, hint, return_dict=False)
+    if pooled:
+        down = [torch.ones_like(part) * part.mean((2, 3), keepdim=True) for part in down]
+        middle = torch.ones_like(middle) * middle.mean((2, 3), keepdim=True)
     eps = unet(
         scaled,
         t,
@@ -134,6 +138,19 @@ def test_its_output_is_added_to_skips_and_middle(tiny_store, tiny_model, words, 
     ).sample
     torch.testing.assert_close(got, (x - sigma * eps) / 0.18215, rtol=1e-3, atol=1e-2)
     assert (got - plain).abs().max() > 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "pooled"),
+    [
+        ("control_v11e_sd15_shuffle.safetensors", True),
+        ("control_v11e_sd15_shuffle_fp16.safetensors", True),
+        ("control_v11p_sd15_canny.safetensors", False),
+    ],
+)
+def test_the_shuffle_model_of_controlnet_1_1_is_told_by_its_name(tmp_path, name, pooled):
+    net = load_control_file(save(tmp_path / name, controlnet_tensors(SD1), "control_model."))
+    assert net.pooled is pooled
 
 
 def test_strength_zero_changes_nothing(sd1_net, words):

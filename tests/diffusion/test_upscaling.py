@@ -212,6 +212,11 @@ def test_other_files_are_refused_by_name(tmp_path):
             load_upscale_file(save(path, tensors))
         assert caught.value.code == code
         assert str(path) in caught.value.text("ja")
+    hat = "params_ema.layers.0.residual_group."
+    names = f"{hat}overlap_attn.qkv.weight", f"{hat}blocks.0.attn.relative_position_bias_table"
+    save(path, {name: torch.zeros(9, 2) for name in names})
+    with pytest.raises(ModelFileError, match="architecture HAT"):
+        load_upscale_file(path)
     with pytest.raises(ModelFileError) as caught:
         load_upscale_file(tiny.make_checkpoint(path))
     assert caught.value.details["wanted"] == "upscale model"
