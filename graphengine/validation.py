@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from graphengine.errors import Problem, Severity
 from graphengine.folders import Folders
 from graphengine.nearest import listed, nearest
+from graphengine.other_models import models_of
 from graphengine.parameters import WrongValue
 from graphengine.shown import shown, type_shown
 from graphengine.sockets import ANY, accepts
@@ -279,8 +280,12 @@ class Validation:
 
     def _unknown(self, node: WorkflowNode) -> Checked:
         """A node of an unknown type: only its links are known."""
-        close = self._nearest(node.type, self._registry.ids())
-        self._add("unknown_node", node, got=node.type, nearest=close)
+        models = models_of(node.type)
+        if models is not None:
+            self._add("node_of_other_models", node, got=node.type, models=models)
+        else:
+            close = self._nearest(node.type, self._registry.ids())
+            self._add("unknown_node", node, got=node.type, nearest=close)
         return Checked({}, {name: value for name, value in node.inputs.items() if links_of(value)})
 
     def _nearest(self, name: str, names: Iterable[str]) -> str:

@@ -266,6 +266,14 @@ def test_open_inputs_pass_links_of_any_name_but_no_values(build: Any) -> None:
             '"Sample"',
         ),
         (
+            {**good(), "3": {"class_type": "ModelSamplingFlux", "inputs": {}}},
+            "node_of_other_models",
+            ("3", "ModelSamplingFlux", None),
+            None,
+            "ModelSamplingFlux",
+            "for Flux",
+        ),
+        (
             {**good(), "5": {"class_type": "Save", "inputs": {}}},
             "missing_input",
             ("5", "Save picture", "images"),

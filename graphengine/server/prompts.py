@@ -24,6 +24,7 @@ from graphengine.workflow import Link, Workflow, links_of, parse_api, to_api
 MOST_DEPENDENTS = 200
 """Of so many broken nodes it is told which outputs they break."""
 _BAD_LINK = "Bad linked input, must be a length-2 list of [node_id, slot_index]"
+_UNKNOWN = ("unknown_node", "node_of_other_models")
 _REASONS = {
     "missing_input": ("required_input_missing", "Required input is missing"),
     "bad_link": ("bad_linked_input", _BAD_LINK),
@@ -173,7 +174,7 @@ def _refuse_unknown_nodes(workflow: Workflow, engine: Engine) -> None:
     if not unknown:
         return
     _, problems = check_graph(workflow, engine.registry, engine.folders)
-    wrong = {p.node_id: p for p in problems if p.code == "unknown_node"}
+    wrong = {p.node_id: p for p in problems if p.code in _UNKNOWN}
     errors = {
         node.id: {
             "errors": [

@@ -94,6 +94,7 @@ def test_a_body_is_json_whatever_its_content_type_says(serve: Serve) -> None:
         (b'{"prompt": {"1": 5}}', "invalid_prompt"),
         (b'{"prompt": {"1": {}}}', "invalid_prompt"),
         (b'{"prompt": {"1": {"class_type": "NoSuch", "inputs": {}}}}', "invalid_prompt"),
+        (b'{"prompt": {"1": {"class_type": "FluxGuidance", "inputs": {}}}}', "invalid_prompt"),
         (b'{"prompt": {}}', "prompt_no_outputs"),
         (b'{"prompt": {"1": {"class_type": "Number", "inputs": {}}}}', "prompt_no_outputs"),
         (b'{"prompt": {}, "number": "x"}', "bad_field"),
