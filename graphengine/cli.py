@@ -5,6 +5,7 @@ What is heavy is imported inside the commands, so that checking a workflow takes
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import gc
 import json
@@ -472,6 +473,7 @@ def main() -> None:
     # Modules and nodes make hundreds of thousands of objects that stay; the collector would walk
     # through them again and again while a command starts.
     gc.set_threshold(50_000)
+    atexit.register(gc.freeze)  # nor need it, several times, before a process ends
     try:
         app(prog_name="graphengine")
     except KeyboardInterrupt:

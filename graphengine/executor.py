@@ -205,10 +205,11 @@ class Run:
         if self._told_behind:
             return []
         self._told_behind = True
+        states, known, kept = self._states, self._keys.known, self._cache
         behind = [
             node_id
             for node_id in self._plan.order
-            if node_id not in self._states and self._keys.known(node_id) in self._cache
+            if node_id not in states and known(node_id) in kept
         ]
         self._told_cached.update(behind)
         return behind

@@ -77,8 +77,6 @@ def outside_state(spec: NodeSpec, values: Mapping[str, Any], folders: Folders) -
     A fingerprint that raises, cannot be written down or is not equal to itself (NaN) never equals
     another, so the node runs.
     """
-    if not spec.watched and spec.fingerprint is None:
-        return ""
     states = [
         entry.widget.fingerprint(values.get(entry.name), folders)
         for entry in spec.watched

@@ -50,6 +50,7 @@ class Graph:
     """Checked nodes by id, in the workflow's order; ``problems`` are warnings only.
 
     ``order``: every node after those that it links to; what the first sink needs comes first.
+    ``roots``: the targets that it was checked for; they need the first ``needed`` of ``order``.
     Nodes that are broken, but that no target needs, are left out with all else that none needs.
     ``bridge``: what lets nodes of ours take what hosted ones give, if there are any.
     """
@@ -58,6 +59,8 @@ class Graph:
     order: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
     bridge: Bridge | None = None
+    roots: tuple[str, ...] = ()
+    needed: int = 0
 
     @cached_property
     def rank(self) -> Mapping[str, int]:
@@ -133,12 +136,12 @@ def check_graph(
         roots = _possible_sinks(nodes, sources) if outside is None else list(sources)
         if not roots and outside is None:
             problems.append(_no_output(registry))
-    order, cycles = _order(sources, roots)
+    order, needed, cycles = _order(sources, roots)
     problems += [_cycle_problem(path, workflow, validation) for path in cycles]
+    graph = Graph(nodes, order, tuple(problems), bridge, tuple(roots), needed)
     if any(problem.severity == "error" for problem in problems):
-        whole = Graph(nodes, order, tuple(problems), bridge)
-        return _without_unneeded(whole, needed=_needed(sources, roots))
-    return Graph(nodes, order, tuple(problems), bridge), tuple(problems)
+        return _without_unneeded(graph)
+    return graph, graph.problems
 
 
 def draw_seeds(graph: Graph, random: Random) -> Graph:
@@ -211,22 +214,10 @@ def _possible_sinks(
     return sinks + [key for key in sources if key not in nodes and key not in linked]
 
 
-def _needed(sources: Mapping[str, Sequence[str]], roots: Iterable[str]) -> set[str]:
-    """The roots and everything that they link to, directly or not."""
-    needed = set(roots)
-    waiting = list(needed)
-    while waiting:
-        for source in sources[waiting.pop()]:
-            if source not in needed:
-                needed.add(source)
-                waiting.append(source)
-    return needed
-
-
-def _without_unneeded(
-    whole: Graph, *, needed: Collection[str]
-) -> tuple[Graph | None, tuple[Problem, ...]]:
+def _without_unneeded(whole: Graph) -> tuple[Graph | None, tuple[Problem, ...]]:
     """The graph of what is needed, if there is nothing wrong with that; problems, errors first."""
+    order = whole.order[: whole.needed]
+    needed = set(order)
     weighed = sorted(
         (_weighed(problem, needed) for problem in whole.problems),
         key=lambda problem: problem.severity,
@@ -234,8 +225,7 @@ def _without_unneeded(
     if weighed[0].severity == "error":
         return None, tuple(weighed)
     kept = {key: node for key, node in whole.nodes.items() if key in needed}
-    order = tuple(key for key in whole.order if key in needed)
-    graph = Graph(kept, order, tuple(weighed), whole.bridge)
+    graph = dataclasses.replace(whole, nodes=kept, order=order, problems=tuple(weighed))
     return graph, graph.problems
 
 
@@ -258,19 +248,34 @@ def _bridged(node: GraphNode, bridge: Bridge) -> GraphNode:
 
 def _order(
     sources: Mapping[str, Sequence[str]], roots: Sequence[str]
-) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Every node after its sources, what the first root needs first; and the cycles.
+) -> tuple[tuple[str, ...], int, list[list[str]]]:
+    """Every node after its sources, what the first root needs first; how many of them the roots
+    need; and the cycles.
 
     Depth first with a stack of its own. networkx gives the same order in ten times the time and
     takes 0.2 s to import, so that it is asked only once there is a cycle.
     """
-    rank: dict[str, int] = {}
+    ordered: dict[str, None] = {}
     seen: set[str] = set()
-    for root in (*roots, *sources):
-        if root in seen:
+    cyclic = _walk(roots, sources, ordered, seen)
+    needed = len(ordered)
+    cyclic = _walk(sources, sources, ordered, seen) or cyclic
+    return tuple(ordered), needed, _cycles(sources) if cyclic else []
+
+
+def _walk(
+    starts: Iterable[str],
+    sources: Mapping[str, Sequence[str]],
+    ordered: dict[str, None],
+    seen: set[str],
+) -> bool:
+    """Put some nodes and all that they need into the order; whether there is a cycle among them."""
+    cyclic = False
+    for start in starts:
+        if start in seen:
             continue
-        seen.add(root)
-        path = [(root, iter(sources[root]))]
+        seen.add(start)
+        path = [(start, iter(sources[start]))]
         while path:
             node_id, left = path[-1]
             for source in left:
@@ -278,12 +283,12 @@ def _order(
                     seen.add(source)
                     path.append((source, iter(sources[source])))
                     break
+                if source not in ordered:  # it is still on the path
+                    cyclic = True
             else:
-                rank[node_id] = len(rank)
+                ordered[node_id] = None
                 path.pop()
-    if all(rank[source] < rank[key] for key in sources for source in sources[key]):
-        return tuple(rank), []
-    return tuple(rank), _cycles(sources)
+    return cyclic
 
 
 def _cycles(sources: Mapping[str, Sequence[str]]) -> list[list[str]]:

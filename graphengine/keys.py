@@ -208,7 +208,7 @@ class Keys:
         links = self._link_keys(node, names)
         if links is None:
             return None
-        outside = self._outside(node)
+        outside = self._outside(node) if spec.looks_outside else ""
         base = base_key(spec, node.id, node.values, links, outside)
         trace = self.traces[node.id] = Trace(node, links, outside, base)
         return trace

@@ -25,6 +25,8 @@ def make_plan(graph: Graph, targets: Collection[str] | None = None) -> Plan:
     unknown = [name for name in chosen if name not in graph.nodes]
     if unknown:
         raise ProblemsFound(tuple(_unknown_target(name, graph) for name in unknown))
+    if chosen == graph.roots and not _has_lazy(graph):
+        return Plan(graph.order[: graph.needed], chosen)
     return Plan(_ordered(graph, _reachable(graph, chosen, ())), chosen)
 
 
@@ -41,6 +43,8 @@ def needed_later(graph: Graph, plan: Plan) -> set[str]:
 
     These are the planned nodes that lazy branches begin at, and those that branches share.
     """
+    if not _has_lazy(graph):
+        return set()
     planned = set(plan.order)
     waiting = [
         link.node
@@ -61,6 +65,10 @@ def needed_later(graph: Graph, plan: Plan) -> set[str]:
         for value in graph.nodes[node_id].links.values():
             waiting.extend(link.node for link in links_of(value))
     return found
+
+
+def _has_lazy(graph: Graph) -> bool:
+    return any(spec.has_lazy for spec in graph.specs)
 
 
 def _reachable(graph: Graph, roots: Iterable[str], done: Container[str]) -> set[str]:

@@ -233,6 +233,11 @@ class NodeSpec:
         return {spec.name: None for spec in self.inputs if spec.optional and spec.required}
 
     @cached_property
+    def looks_outside(self) -> bool:
+        """Whether more than the inputs decides its results: files, or what it says itself."""
+        return bool(self.watched) or self.fingerprint is not None
+
+    @cached_property
     def watched(self) -> tuple[InputSpec, ...]:
         """The inputs whose widgets look at files."""
         return tuple(

@@ -80,11 +80,12 @@ class Validation:
         found = 0
         checked = Checked({}, {})
         for wanted in spec.inputs:
-            if wanted.name not in given:
+            name = wanted.name
+            if name in given:
+                found += 1
+                self._given(node, wanted, given[name], checked)
+            else:
                 self._absent(node, wanted, checked.values)
-                continue
-            found += 1
-            self._given(node, wanted, given[wanted.name], checked)
         if found != len(given):
             self._undeclared(node, spec, checked)
         if spec.hosted is not None and not self._allow_objects:
@@ -105,7 +106,8 @@ class Validation:
         elif value is None or type(value) is tuple:
             self._unusual(node, wanted, value, checked)
         else:
-            self._literal(node, wanted, unwrapped(value), checked.values)
+            value = unwrapped(value) if type(value) is dict else value
+            self._literal(node, wanted, value, checked.values)
 
     def _absent(self, node: WorkflowNode, wanted: InputSpec, values: dict[str, Any]) -> None:
         if wanted.default is REQUIRED:

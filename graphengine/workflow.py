@@ -22,6 +22,9 @@ WRAPPED = "__value__"
 MOST_DEPTH = 100
 """No widget's value is nested deeper, and many a reader of JSON fails at what is."""
 _OBJECT = (dict, Mapping)
+_NESTING = (dict, list)
+_KNOWN = ("class_type", "inputs")
+_NOTHING: dict[str, Any] = {}
 
 
 class Link(NamedTuple):
@@ -154,7 +157,9 @@ def _parse_node(
     if not isinstance(raw, _OBJECT):
         problems.append(Problem("node_not_object", node_id, got=shown(raw)))
         return None
-    extra = {name: raw[name] for name in raw if name not in ("class_type", "inputs")}
+    extra = _NOTHING
+    if len(raw) > len(_KNOWN) or "inputs" not in raw:
+        extra = {name: raw[name] for name in raw if name not in _KNOWN}
     title = _take_title(extra) if extra else None
     node_type = raw.get("class_type")
     if not isinstance(node_type, str) or not node_type:
@@ -169,18 +174,9 @@ def _parse_node(
         problems.append(_too_deep(node_id, title))
         return None
     for name, value in inputs.items():
-        link = _parse_link(value) if type(value) is list else None
-        if link is not None:
-            values[str(name)] = link
-            continue
-        if type(value) in (dict, list) and is_deeper(value, MOST_DEPTH):
-            problems.append(_too_deep(node_id, title, str(name)))
-            continue
-        if type(value) is list:
-            value = _parse_list(value, allow_objects)
-            if value is None:
-                got = shown(inputs[name])
-                problems.append(Problem("bad_link", node_id, title, str(name), got=got))
+        if type(value) in _NESTING:
+            place = (node_id, title, str(name))
+            value = _parse_link(value) or _parse_nested(value, allow_objects, place, problems)
         values[str(name)] = value
     return WorkflowNode(node_id, node_type, values, title, extra)
 
@@ -215,6 +211,21 @@ def _take_title(extra: dict[str, Any]) -> str | None:
     else:
         del extra["_meta"]
     return str(meta["title"])
+
+
+def _parse_nested(
+    value: Any, allow_objects: bool, place: tuple[str, str | None, str], problems: list[Problem]
+) -> Any:
+    """A literal, or the links of a list input."""
+    if is_deeper(value, MOST_DEPTH):
+        problems.append(_too_deep(*place))
+        return None
+    if type(value) is not list:
+        return value
+    parsed = _parse_list(value, allow_objects)
+    if parsed is None:
+        problems.append(Problem("bad_link", *place, got=shown(value)))
+    return parsed
 
 
 def _parse_list(value: list[Any], allow_objects: bool) -> Any:
