@@ -131,7 +131,8 @@ class Cache:
     def _keep(self, key: Key, entry: Entry) -> None:
         storages, plain_bytes = measure(entry)
         with self._lock:
-            self._drop(key)
+            if key in self._kept:
+                self._drop(key)
             if self._is_too_large(storages, plain_bytes):
                 return
             self._kept[key] = _Kept(entry, storages, plain_bytes)

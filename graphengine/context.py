@@ -56,7 +56,9 @@ class CancelFlag:
 
     def is_set(self) -> bool:
         """Whether somebody asked."""
-        return self._event.is_set() or (self._parent is not None and self._parent.is_set())
+        if self._asked_at is not None:
+            return True
+        return self._parent is not None and self._parent.is_set()
 
     @property
     def asked_for_s(self) -> float:

@@ -356,15 +356,10 @@ class Run:
                 warning = GraphEngineError("node_printed", characters=done.printed)
                 self._emit(NodeWarning(node.id, warning))
             self._report_blocks(node, done)
-            if any(call.expand is not None for call in done.made):
+            if done.grow:
                 self._grow(node, done)
             else:
-                outputs = calls.join_outputs(
-                    node.spec, tuple(call.outputs for call in done.made), done.mapped
-                )
-                self._store(
-                    node, outputs, calls.join_artifacts(call.artifacts for call in done.made)
-                )
+                self._store(node, done.outputs(node.spec), done.artifacts)
 
     def _forget_sources(self, node: GraphNode) -> None:
         """Drop what a body was given and has spoiled."""

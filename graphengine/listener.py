@@ -24,7 +24,8 @@ class Listener:
     def emit(self, event: Event) -> None:
         """Tell of an event; raises what ``on_event`` raises."""
         with self._lock:
-            self.raise_if_broken()
+            if self._error is not None:
+                raise self._error
             if self._closed:
                 return
             try:

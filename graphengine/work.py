@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from graphengine import calls
 from graphengine.calls import Arguments, Called
 from graphengine.context import Context
+from graphengine.events import Artifacts
 from graphengine.graph import GraphNode
 from graphengine.printing import Printed
 from graphengine.results import NeedsInputs
+from graphengine.spec import NodeSpec
 from graphengine.steps import InSteps, Step
 from graphengine.stopping import Bodies
 from graphengine.unchanged import Counted, check_unchanged, count_writes
@@ -28,6 +30,22 @@ class Calls(NamedTuple):
     made: tuple[Called, ...]
     mapped: bool
     printed: int = 0
+
+    @property
+    def grow(self) -> bool:
+        """Whether a call gave a piece of graph."""
+        return any([call.expand is not None for call in self.made])
+
+    @property
+    def artifacts(self) -> Artifacts | None:
+        """All that the calls showed."""
+        return calls.join_artifacts([call.artifacts for call in self.made])
+
+    def outputs(self, spec: NodeSpec) -> tuple[Any, ...]:
+        """The node's outputs."""
+        if not self.mapped and not spec.gives_items:
+            return self.made[0].outputs
+        return calls.join_outputs(spec, tuple(call.outputs for call in self.made), self.mapped)
 
 
 class BodyExited(Exception):

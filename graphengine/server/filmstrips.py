@@ -56,6 +56,8 @@ class Filmstrips:
             if job_id in self._running:
                 self._write(job_id)
                 self._running.pop(job_id, None)
+            else:  # an ended job's id may be used again
+                self.forget([job_id])
 
     def of(self, job_id: str) -> list[StepPicture]:
         """The pictures of a job in their order; none if it showed none, or they are gone."""

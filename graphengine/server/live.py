@@ -167,7 +167,8 @@ class LiveJob:
         if isinstance(event, NodesCached):
             self._cached_told = True
             return [self._said("execution_cached", nodes=list(event.nodes), timestamp=now_ms())]
-        return [*self._cached_first(), *self._of_node(event)]
+        told = self._of_node(event)
+        return told if self._cached_told else [self._nothing_cached(), *told]
 
     def states(self) -> list[Message]:
         """The state of everything that runs, for a client that comes back."""
@@ -188,6 +189,8 @@ class LiveJob:
             self._note_place(event)
             self.current = event.node_id
             return [self._state(event.node_id, "running"), self._executing(event.node_id)]
+        if isinstance(event, NodeFinished):
+            return self._finished(event)
         if isinstance(event, NodeProgress):
             step = (event.value, event.total)
             return [self._state(event.node_id, "running", *step, stepped=True)]
@@ -200,8 +203,6 @@ class LiveJob:
                 job, node, display, parent, image, real, event.whole, event.by_method
             )
             return [self._preview]
-        if isinstance(event, NodeFinished):
-            return self._finished(event)
         if isinstance(event, NodeBlocked):
             return [*self._blocked(event), self._state(event.node_id, "finished", 1, 1)]
         if isinstance(event, NodeError):
@@ -240,12 +241,10 @@ class LiveJob:
 
     # --- pieces ---
 
-    def _cached_first(self) -> list[Message]:
+    def _nothing_cached(self) -> Message:
         """It is always said what is cached, before the first node starts."""
-        if self._cached_told:
-            return []
         self._cached_told = True
-        return [self._said("execution_cached", nodes=[], timestamp=now_ms())]
+        return self._said("execution_cached", nodes=[], timestamp=now_ms())
 
     def _note_parent(self, node_id: str, parent: str | None) -> None:
         if parent is not None:

@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -222,7 +222,7 @@ class Hub:
         self._outboxes: dict[str, Outbox] = {}
         self._hearing_all: set[Outbox] = set()
         self._live: dict[str, LiveJob] = {}
-        self._events: deque[tuple[Job, JobEvent] | tuple[str | None, Said | Frame]] = deque()
+        self._events: deque[tuple[Callable[[Any, Any], None], Any, Any]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._status_due = False
@@ -248,14 +248,14 @@ class Hub:
         if isinstance(event, NodePreview) and not self._shows(job, event):
             return
         self._filmstrips.note(job.id, event)
-        self._events.append((job, event))
+        self._events.append((self._tell_now, job, event))
         ended = isinstance(event, JobEnded)
         self._status_due |= ended
         self._wake(now=ended)
 
     def send(self, message: Said | Frame, client_id: str | None) -> None:
         """Something that a plugin has to say, to one client or to all; in line with the events."""
-        self._events.append((client_id, message))
+        self._events.append((self._send_now, client_id, message))
         self._wake(now=False)
 
     def queue_changed(self) -> None:
@@ -324,6 +324,8 @@ class Hub:
     def _readers(self, job: Job) -> list[Outbox]:
         """Who hears of a job: whose it is, and those who want to hear of all."""
         own = self._outboxes.get(job.client_id or "")
+        if not self._hearing_all:
+            return [] if own is None else [own]
         others = [outbox for outbox in tuple(self._hearing_all) if outbox is not own]
         return others if own is None else [own, *others]
 
@@ -358,11 +360,8 @@ class Hub:
             self._soon = True
             self._drain_soon()
         while self._events:
-            whom, what = self._events.popleft()
-            if isinstance(whom, Job) and not isinstance(what, Said | Frame):
-                self._tell_now(whom, what)
-            elif isinstance(what, Said | Frame) and not isinstance(whom, Job):
-                self._send_now(whom, what)
+            tell, whom, what = self._events.popleft()
+            tell(whom, what)
         if self._status_due:
             self._status_due = False
             text = self._status().text
@@ -375,7 +374,9 @@ class Hub:
                 outbox.put(message)
 
     def _tell_now(self, job: Job, event: JobEvent) -> None:
-        live = self._live.get(job.id) or self._live.setdefault(job.id, LiveJob(job))
+        live = self._live.get(job.id)
+        if live is None:
+            live = self._live[job.id] = LiveJob(job)
         messages, readers = live.messages(event), self._readers(job)
         for outbox in readers:
             for message in messages:
