@@ -712,7 +712,7 @@ def _no_json(constant: str) -> None:
 def _refuse_new_inputs(saved: Workflow, problems: Iterable[Problem]) -> None:
     """An unknown input of a saved workflow is ignored with a warning; one that was set is wrong."""
     unknown = tuple(
-        dataclasses.replace(problem, severity="error")
+        dataclasses.replace(problem, code="set_unknown_input", severity="error")
         for problem in problems
         if problem.code == "unknown_input"
         and problem.node_id is not None

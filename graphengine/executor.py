@@ -240,7 +240,7 @@ class Run:
 
     def _still_there(self, entry: Entry) -> bool:
         """Whether the files that cached artifacts name still exist."""
-        if entry.artifacts is None:
+        if entry.artifacts is None or not entry.artifacts.images:
             return True
         return all(
             self._run.folders.find(
@@ -252,7 +252,7 @@ class Run:
     def _announce_cached(self, node_id: str) -> None:
         artifacts = self._artifacts.get(node_id)
         node = self._nodes[node_id]
-        self._emit(NodeFinished(node_id, artifacts, True, parent=node.parent, display=node.display))
+        self._emit(NodeFinished(node_id, artifacts, True, 0.0, node.parent, node.display))
 
     # --- the loop ----------------------------------------------------------------------------
 

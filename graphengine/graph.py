@@ -14,7 +14,7 @@ from graphengine.nearest import listed, nearest
 from graphengine.parameters import DRAW_SEED, SEED_MAX, Seed
 from graphengine.spec import Bridge, NodeSpec
 from graphengine.validation import Validation
-from graphengine.workflow import Link, Workflow, links_of, node_to_api
+from graphengine.workflow import Link, Workflow, links_of, new_tuple, node_to_api
 
 if TYPE_CHECKING:
     from random import Random
@@ -189,7 +189,7 @@ def _checked_nodes(
         spec = validation.specs[node.id]
         if spec is not None:
             title = node.title or spec.title or spec.id
-            nodes[node.id] = GraphNode(node.id, spec, title, values, links)
+            nodes[node.id] = new_tuple(GraphNode, (node.id, spec, title, values, links, None, None))
     return nodes, sources
 
 

@@ -25,7 +25,7 @@ from graphengine.folders import Folders
 from graphengine.graph import GraphNode
 from graphengine.stopping import Bodies
 from graphengine.trace import Trace
-from graphengine.workflow import Link, links_of
+from graphengine.workflow import Link, links_of, new_tuple
 
 _CHECKED_EVERY = 1024
 
@@ -210,7 +210,7 @@ class Keys:
             return None
         outside = self._outside(node) if spec.looks_outside else ""
         base = base_key(spec, node.id, node.values, links, outside)
-        trace = self.traces[node.id] = Trace(node, links, outside, base)
+        trace = self.traces[node.id] = new_tuple(Trace, (node, links, outside, base))
         return trace
 
     def _outside(self, node: GraphNode) -> str:

@@ -17,7 +17,15 @@ from graphengine.parameters import WrongValue
 from graphengine.shown import shown, type_shown
 from graphengine.sockets import ANY, accepts
 from graphengine.spec import REQUIRED, Hosted, InputSpec, NodeSpec
-from graphengine.workflow import WRAPPED, Link, Workflow, WorkflowNode, is_link_list, links_of
+from graphengine.workflow import (
+    WRAPPED,
+    Link,
+    Workflow,
+    WorkflowNode,
+    is_link_list,
+    links_of,
+    new_tuple,
+)
 
 if TYPE_CHECKING:
     from graphengine.registry import Registry
@@ -78,7 +86,7 @@ class Validation:
             return self._unknown(node)
         given = node.inputs
         found = 0
-        checked = Checked({}, {})
+        checked = new_tuple(Checked, ({}, {}))
         for wanted in spec.inputs:
             name = wanted.name
             if name in given:

@@ -34,7 +34,7 @@ class Calls(NamedTuple):
     @property
     def grow(self) -> bool:
         """Whether a call gave a piece of graph."""
-        return any([call.expand is not None for call in self.made])
+        return any(call.expand is not None for call in self.made)
 
     @property
     def artifacts(self) -> Artifacts | None:

@@ -21,6 +21,8 @@ from graphengine.shown import shown
 WRAPPED = "__value__"
 MOST_DEPTH = 100
 """No widget's value is nested deeper, and many a reader of JSON fails at what is."""
+new_tuple = tuple.__new__
+"""Makes a named tuple of all its fields in half the time, where there may be 100,000 of them."""
 _OBJECT = (dict, Mapping)
 _NESTING = (dict, list)
 _KNOWN = ("class_type", "inputs")
@@ -178,7 +180,7 @@ def _parse_node(
             place = (node_id, title, str(name))
             value = _parse_link(value) or _parse_nested(value, allow_objects, place, problems)
         values[str(name)] = value
-    return WorkflowNode(node_id, node_type, values, title, extra)
+    return new_tuple(WorkflowNode, (node_id, node_type, values, title, extra))
 
 
 def is_deeper(value: Any, most: int) -> bool:
@@ -246,7 +248,7 @@ def _parse_link(value: Any) -> Link | None:
         return None
     if type(node_id) is int:
         node_id = str(node_id)
-    return Link(node_id, output) if isinstance(node_id, str) else None
+    return new_tuple(Link, (node_id, output)) if isinstance(node_id, str) else None
 
 
 def _duplicate_problem(data: Any, twice: Duplicate) -> Problem:

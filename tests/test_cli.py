@@ -80,7 +80,7 @@ def test_set_changes_inputs_by_id_and_by_title(base: Path) -> None:
         ("9.red=1", '"9"'),
         ("1.red=300", "255"),
         ("1.red=NaN", "INT"),
-        ("1.rde=5", '"rde"'),
+        ("1.rde=5", '"rde": The node has no such input, so it cannot be set.'),
     ],
 )
 def test_a_change_that_does_not_fit_is_said(base: Path, change: str, said: str) -> None:

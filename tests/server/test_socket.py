@@ -308,6 +308,18 @@ def test_the_pictures_of_steps_are_kept_with_the_job_until_it_is_forgotten(serve
     serve(scenario, preview_method="auto")
 
 
+def test_a_job_without_pictures_shows_none_of_an_earlier_job_of_its_id(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        socket = await client.socket("me")
+        for prompt in (steps(2, picture=True, seconds=0.12), steps(2)):
+            await client.queue(prompt, prompt_id="mine")
+            await until_done(socket, "mine")
+            strip = (await client.get("/api/v1/jobs/mine/filmstrip"))["steps"]
+        assert strip == []
+
+    serve(scenario, preview_method="auto")
+
+
 def test_a_client_that_comes_back_gets_the_state_at_once(serve: Serve) -> None:
     async def scenario(client: Client) -> None:
         first = await client.socket()
