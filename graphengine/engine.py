@@ -327,8 +327,11 @@ def _remembered(graph: Graph, outcome: Outcome, before: Mapping[str, Trace]) -> 
             for node_id, trace in outcome.traces.items()
             if node_id in outcome.ran or node_id in outcome.cached
         }
-    known = {**before, **settled}
-    return {node_id: known[node_id] for node_id in graph.nodes if node_id in known}
+    return {
+        node_id: trace
+        for node_id in graph.nodes
+        if (trace := settled.get(node_id) or before.get(node_id)) is not None
+    }
 
 
 def _ignore(event: Event) -> None:
