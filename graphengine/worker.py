@@ -183,9 +183,9 @@ class Worker:
         if state == "cancelled" and self._jobs.closed:
             return
         state, result = self._end(job, state, dataclasses.replace(result, device=self._name))
+        self._listen(job, JobEnded(state, result))
         told = {"job": job.id, "state": state, "seconds": round(result.seconds, 3)}
         logger.info("job %s: %s after %.2f s", job.id, state, result.seconds, extra=told)
-        self._listen(job, JobEnded(state, result))
 
     def _state_and_result(
         self, running: Running, record: _Record, on_event: Callable[[Event], None]
