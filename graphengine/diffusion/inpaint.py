@@ -54,6 +54,8 @@ class Inpainting:
         return mask
 
     def _held(self, x: Tensor, sigma: Tensor, mask: Tensor) -> Tensor:
+        if x.shape != self.latent.shape:
+            raise InputError("mask_of_growing_latent")
         return x * mask + self.levels.add_noise(self.latent, self.noise, sigma) * (1.0 - mask)
 
     def _kept(self, denoised: Tensor, mask: Tensor) -> Tensor:

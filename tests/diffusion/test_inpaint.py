@@ -57,6 +57,12 @@ def test_cfg_pp_gets_the_kept_latent_and_the_whole_unconditional_one():
     assert (uncond == 20.0).all()
 
 
+def test_a_sampler_that_enlarges_the_latent_cannot_keep_parts_of_it():
+    with pytest.raises(InputError) as caught:
+        inpainting(Echo())(torch.zeros(1, 4, 3, 3), SIGMA)
+    assert caught.value.code == "mask_of_growing_latent"
+
+
 class Everything(SamplingOption):
     def denoise_mask(self, mask, sigma, sigmas, levels):
         assert sigmas.tolist() == [2.0, 1.0, 0.0]

@@ -17,6 +17,7 @@ from graphengine.diffusion.samplers import ALL_SAMPLERS, SAMPLERS, Run, Step
 from graphengine.diffusion.samplers.unipc import LAST_SIGMA
 from graphengine.diffusion.sampling import ksampler_sigmas
 from graphengine.diffusion.schedules import flip, karras, simple
+from graphengine.errors import InputError
 from graphengine.sockets import Sampling
 from tests.diffusion.oracle import ORACLES, ListedNoise, by_diffusers
 from tests.diffusion.reference import ReferenceDenoiser, sampling_reference
@@ -292,6 +293,20 @@ def test_churn_adds_noise_that_the_seed_decides():
     assert torch.equal(run(1, s_churn=20.0), run(1, s_churn=20.0))
     assert not torch.allclose(run(1, s_churn=20.0), run(1))
     torch.testing.assert_close(run(1, s_churn=20.0, s_tmin=50.0), run(1))
+
+
+@pytest.mark.parametrize(
+    ("sampler", "options", "code"),
+    [
+        ("dpm_adaptive", {"rtol": 0.0, "atol": 0.0}, "sampler_stands_still"),
+        ("dpm_adaptive", {"h_init": 0.0}, "sampler_stands_still"),
+        ("dpmpp_sde", {"r": 0.0}, "sampler_option"),
+    ],
+)
+def test_options_that_lead_nowhere_are_refused(sampler, options, code):
+    with pytest.raises(InputError) as caught:
+        end_state(sampler, **options)
+    assert caught.value.code == code
 
 
 def test_the_ode_variant_of_er_sde_adds_no_noise():

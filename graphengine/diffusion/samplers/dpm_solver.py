@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from graphengine.diffusion.samplers.steps import Run, Step, ancestral_split, slope
+from graphengine.errors import InputError
 
 
 def dpm_fast(
@@ -70,6 +71,8 @@ def dpm_adaptive(
     x_before, accepted = x, 0
     while float(t) < float(end) - 1e-5:
         t_next = torch.minimum(end, t + control.h)
+        if not t_next > t:  # NaN is not above it either
+            raise InputError("sampler_stands_still", sigma=float(_sigma(t)))
         down = t_next
         if eta:
             sigma_down, _ = ancestral_split(_sigma(t), _sigma(t_next), eta)

@@ -11,6 +11,7 @@ from typing import Literal
 from torch import Tensor
 
 from graphengine.diffusion.samplers.steps import Run, ancestral_split, slope, with_finite_start
+from graphengine.errors import InputError
 
 
 def dpmpp_sde(
@@ -24,6 +25,8 @@ def dpmpp_sde(
     noise_on_device: bool = False,
 ) -> Tensor:
     """Single steps of second order with noise at the midpoint ``r`` and at the end."""
+    if r <= 0:
+        raise InputError("sampler_option", option="r", expected="above 0", got=r)
     if len(sigmas) < 2:
         return x
     sigmas = with_finite_start(run, sigmas)
