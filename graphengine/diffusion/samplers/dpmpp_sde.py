@@ -26,7 +26,7 @@ def dpmpp_sde(
 ) -> Tensor:
     """Single steps of second order with noise at the midpoint ``r`` and at the end."""
     if r <= 0:
-        raise InputError("sampler_option", option="r", expected="above 0", got=r)
+        raise InputError("sampler_option", option="r", expected="> 0", got=r)
     if len(sigmas) < 2:
         return x
     sigmas = with_finite_start(run, sigmas)
