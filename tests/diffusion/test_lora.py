@@ -179,12 +179,17 @@ def test_lokr_reaches_convolutions() -> None:
         torch.testing.assert_close(result[:, :, y, 0], torch.kron(w1, w2[:, :, y, 0]))
 
 
-def test_dora_brings_columns_to_their_learned_length(checkpoint: Path, tmp_path: Path) -> None:
-    lengths = random(1, 32, seed=5).abs() + 1
+@pytest.mark.parametrize(
+    ("shape", "across"), [((1, 32), 0), ((32, 1), 1), ((32,), 1)], ids=["columns", "rows", "peft"]
+)
+def test_dora_brings_the_changed_weight_to_its_learned_lengths(
+    checkpoint: Path, tmp_path: Path, shape: tuple[int, ...], across: int
+) -> None:
+    lengths = random(*shape, seed=5).abs() + 1
     tensors = {**pair(KOHYA), f"{KOHYA}.dora_scale": lengths}
     before, after = patched(checkpoint, saved(tmp_path / "l.safetensors", tensors))
     whole = before + 2 * (after - before)  # strength 1
-    torch.testing.assert_close(whole.norm(dim=0), lengths[0])
+    torch.testing.assert_close(whole.norm(dim=across), lengths.flatten())
 
 
 def test_a_full_difference_and_its_bias_are_added(checkpoint: Path, tmp_path: Path) -> None:
