@@ -1,9 +1,14 @@
-"""A canvas for a workflow that has none: nodes in columns, each to the right of its sources."""
+"""A canvas for a workflow that has none: nodes in columns, each to the right of its sources.
+
+Where that would be a strip that nobody can read, the columns go on below, as lines of a text do.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from math import ceil, sqrt
 from typing import Any
 
 from graphengine.canvas import Canvas, CanvasLink, CanvasNode, Slot
@@ -16,7 +21,13 @@ LINE_HEIGHT = 24
 TITLE_HEIGHT = 40
 WIDTH = 280
 TEXT_HEIGHT = 120
+BAND_GAP = 160
 """Pixels on the canvas."""
+
+FEWEST_COLUMNS = 12
+"""Up to here a row of columns is not broken."""
+WIDE = 1.6
+"""Width over height of what is drawn."""
 
 _NO_LAYOUT = NodeLayout()
 
@@ -50,7 +61,32 @@ def draw_workflow(workflow: Workflow, layouts: Layouts) -> Canvas:
             extra=node.extra,
         )
         bottom[column] += height + GAP
-    return Canvas(nodes, links)
+    folded = _folded(bottom)
+    return Canvas(
+        {
+            node.id: replace(node, position=_sum(node.position, folded[depths[node.id]]))
+            for node in nodes.values()
+        },
+        links,
+    )
+
+
+def _folded(bottom: Mapping[int, int]) -> Mapping[int, tuple[int, int]]:
+    """How far each column moves for the columns to lie below each other in rows."""
+    columns = max(bottom, default=-1) + 1
+    tallest = max(bottom.values(), default=0) + BAND_GAP
+    in_a_row = max(FEWEST_COLUMNS, ceil(sqrt(WIDE * columns * tallest / COLUMN)))
+    moved: dict[int, tuple[int, int]] = {}
+    top = 0
+    for first in range(0, columns, in_a_row):
+        row = range(first, min(first + in_a_row, columns))
+        moved |= dict.fromkeys(row, (-first * COLUMN, top))
+        top += max(bottom[column] for column in row) + BAND_GAP
+    return moved
+
+
+def _sum(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return one[0] + other[0], one[1] + other[1]
 
 
 def _inputs(
