@@ -1,6 +1,7 @@
 /** Finding node types: names, categories and words in both languages, with letters left out. */
 
 import type { NodeInfo } from "../protocol/generated";
+import { read, sound } from "./readings";
 import { accepts } from "./sockets";
 
 export interface Found {
@@ -22,7 +23,8 @@ export function findTypes(
   language: "en" | "ja",
   fittings: readonly Fitting[] = [],
 ): readonly Found[] {
-  const wanted = plain(words);
+  // Of what an input method still composes, the last letters are no kana yet.
+  const wanted = plain(words).replace(/(?<=[ぁ-ゖー])[a-z]+$/, "");
   const found: Found[] = [];
   for (const info of types) {
     const fits = fittings.map((fitting) => fitScore(info, fitting));
@@ -99,6 +101,8 @@ interface Searched {
   readonly ja: readonly string[];
   readonly id: string;
   readonly more: readonly string[];
+  /** How the Japanese ones sound. */
+  readonly sounds: readonly string[];
 }
 
 const searched = new WeakMap<NodeInfo, Searched>();
@@ -112,6 +116,7 @@ function textsOf(info: NodeInfo): Searched {
     ja: [plain(ja.title)],
     id: plain(info.id),
     more: [...en.search, ...ja.search, en.category, ja.category].map(plain).filter(Boolean),
+    sounds: [ja.title, ja.category, ...ja.search].map((text) => sound(read(plain(text)))),
   };
   searched.set(info, texts);
   return texts;
@@ -138,8 +143,20 @@ function textScore(info: NodeInfo, wanted: string, language: "en" | "ja"): numbe
     scoreAt(texts.id, wanted, 20),
     ...other.map((text) => scoreAt(text, wanted, 0)),
     ...texts.more.map((text) => scoreAt(text, wanted, -150)),
+    ...texts.sounds.map((text, place) => soundScore(text, wanted, place === 0 ? 0 : -150)),
   ].filter((score) => score !== null);
   return scores.length === 0 ? null : Math.max(...scores);
+}
+
+/** Words of Latin letters are English first, so that they count only from three letters on. */
+const LEAST_SOUND = 3;
+
+function soundScore(text: string, wanted: string, bonus: number): number | null {
+  const latin = /^[a-zāīūēō'-]+$/.test(wanted);
+  if (latin ? wanted.length < LEAST_SOUND : !/^[ぁ-ゖー]+$/.test(wanted)) return null;
+  const place = text.indexOf(sound(wanted));
+  if (place === -1) return null;
+  return (place === 0 ? 500 : 400) - place - (latin ? 150 : 0) + bonus;
 }
 
 function scoreAt(text: string, wanted: string, bonus: number): number | null {
