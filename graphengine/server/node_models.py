@@ -102,6 +102,10 @@ class InputInfo(Model):
     many: bool = Field(description="Takes several links.")
     lazy: bool
     items: bool = Field(description="Gets a whole list in one call.")
+    grows: str | None = Field(
+        default=None,
+        description="What it is one of several of: those in use are shown, and a free one.",
+    )
 
 
 class OutputInfo(Model):

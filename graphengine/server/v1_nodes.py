@@ -115,7 +115,15 @@ def _input(slot: InputSpec, folders: Folders) -> InputInfo:
         many=slot.many,
         lazy=slot.lazy,
         items=slot.items,
+        grows=_grows(slot),
     )
+
+
+def _grows(slot: InputSpec) -> str | None:
+    """The input of a hosted node that stands for several, of which this is one."""
+    options = slot.declared[1] if slot.declared is not None and len(slot.declared) > 1 else {}
+    grows = options.get("grows")
+    return grows if isinstance(grows, str) else None
 
 
 def _default(slot: InputSpec, widget: WidgetInfo | None) -> Any:

@@ -204,9 +204,11 @@ export function leadsTo(graph: Graph, from: NodeId, to: NodeId): boolean {
 
 // --- adding and removing -----------------------------------------------------------------------
 
-/** A new node of a type, with the type's slots and default values. */
+/** A new node of a type, with the type's slots and default values; of inputs that grow, the least. */
 export function nodeOf(info: NodeInfo, id: NodeId, position: Point): GraphNode {
-  const widgets = info.inputs.filter((input) => input.widget !== null);
+  const widgets = info.inputs.filter(
+    (input) => input.widget !== null && (input.required || input.grows == null),
+  );
   const values = Object.fromEntries(
     widgets.map((input) => [input.name, firstValue(input)] as const),
   ) as JsonObject;

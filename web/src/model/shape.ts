@@ -72,9 +72,10 @@ export function nodeShape(
   );
   const info = kind === "node" ? (types.get(node.type) ?? null) : null;
   const subgraph = workflow.subgraphs.get(node.type);
-  const inputs = declaredInputs(node, info, subgraph, workflow, types).map((input) =>
+  const declared = declaredInputs(node, info, subgraph, workflow, types).map((input) =>
     withLinks(input, node, linked),
   );
+  const inputs = info === null ? declared : grown(declared, info, node);
   return {
     kind,
     info,
@@ -83,6 +84,26 @@ export function nodeShape(
     outputs: outputsOf(node, info, subgraph),
     shows: info?.is_output ?? false,
   };
+}
+
+/** Of inputs that grow in number: those in use and those before them, and the next one. */
+function grown(inputs: readonly InputShape[], info: NodeInfo, node: GraphNode) {
+  const families = new Map(info.inputs.map(({ name, grows }) => [name, grows ?? null]));
+  const isUsed = (input: InputShape) =>
+    input.required || input.linked || Object.hasOwn(node.values, input.name);
+  const left = new Map<string, number>();
+  inputs.forEach((input, place) => {
+    const family = families.get(input.name);
+    if (family != null && isUsed(input)) left.set(family, place);
+  });
+  const free = new Set<string>();
+  return inputs.filter((input, place) => {
+    const family = families.get(input.name);
+    if (family == null || place <= (left.get(family) ?? -1)) return true;
+    const first = !free.has(family);
+    free.add(family);
+    return first;
+  });
 }
 
 /** What an input's widget says: the node's value, else the default. */

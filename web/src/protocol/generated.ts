@@ -288,6 +288,8 @@ export interface InputInfo {
   readonly lazy: boolean;
   /** Gets a whole list in one call. */
   readonly items: boolean;
+  /** What it is one of several of: those in use are shown, and a free one. */
+  readonly grows?: string | null;
 }
 
 /** The job was stopped. */

@@ -75,8 +75,9 @@ class _AutogrowInput(DynamicInput):
 
     def declared_all(self) -> Iterator[tuple[str, bool, tuple[Any, dict[str, Any]]]]:
         needed = 0 if self.optional else self.template.min
+        kind, options = self.template.input.declared()
         for number, name in enumerate(self.template.names):
-            yield f"{self.id}.{name}", number >= needed, self.template.input.declared()
+            yield f"{self.id}.{name}", number >= needed, (kind, {**options, "grows": self.id})
 
     def gathered(self, values: Mapping[str, Any]) -> dict[str, Any]:
         given = {name.removeprefix(f"{self.id}."): value for name, value in values.items()}
