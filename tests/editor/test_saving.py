@@ -83,6 +83,32 @@ def test_a_saved_workflow_shows_when_it_has_changed_and_brings_earlier_versions_
     expect(seed(editor)).to_have_value("1")
 
 
+def test_earlier_versions_stand_in_one_place_and_are_true_after_each_save(editor: Editor) -> None:
+    save_as(editor, "kept")
+    editor.page.get_by_role("button", name="Workflows", exact=True).click()
+    panel = editor.page.get_by_role("region", name="Workflows")
+    versions = editor.page.get_by_role("dialog", name="Earlier versions of “kept”")
+    for saved in range(1, 3):
+        set_seed(editor, str(70 + saved))
+        save(editor)
+        expect(tabs(editor)).to_have_accessible_name("kept")
+        panel.get_by_role("button", name="Earlier versions").click()
+        expect(versions.get_by_role("listitem")).to_have_count(saved)
+        if saved == 1:
+            editor.keys("Escape")
+
+    versions.get_by_role("button", name="Open").first.click()
+    expect(versions).to_have_count(0)
+    shown = editor.page.get_by_role("tab", selected=True)
+    expect(shown).to_have_accessible_name("kept (2)")
+    expect(seed(editor)).to_have_value("71")
+    panel.get_by_role("button", name="Earlier versions").click()
+    versions.get_by_role("button", name="Take back").first.click()
+    expect(versions).to_have_count(0)
+    expect(shown).to_have_accessible_name("kept not saved")
+    expect(seed(editor)).to_have_value("71")
+
+
 def test_a_renamed_tab_renames_its_saved_workflow_and_can_be_saved_on(editor: Editor) -> None:
     save_as(editor, "before")
     tabs(editor).dblclick()

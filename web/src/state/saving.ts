@@ -19,7 +19,7 @@ export type Question =
       readonly then?: "close";
     }
   | { readonly kind: "close"; readonly tab: TabId }
-  | { readonly kind: "versions"; readonly tab: TabId };
+  | { readonly kind: "versions"; readonly name: string };
 
 interface Saving {
   readonly question: Question | null;
@@ -98,10 +98,15 @@ export function closeNow(id: TabId): void {
   if (tabs.length === 0) open(EMPTY_WORKFLOW, i18next.t("tabs.untitled"));
 }
 
-/** Put an earlier version in the tab; it can be undone, and is not saved yet. */
-export async function restoreVersion(id: TabId, name: string, number: number): Promise<void> {
+/** Put an earlier version in the workflow's tab; it can be undone, and is not saved yet. */
+export async function restoreVersion(name: string, number: number): Promise<void> {
   const data = await routes.getVersion(name, number);
-  useWorkspace.getState().replace(id, parseNative(documentIn(data)));
+  const [tab] = tabsOf(name);
+  if (tab !== undefined) {
+    const { replace, activate } = useWorkspace.getState();
+    replace(tab.id, parseNative(documentIn(data)));
+    activate(tab.id);
+  }
   ask(null);
 }
 

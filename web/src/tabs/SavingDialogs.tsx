@@ -2,8 +2,9 @@
 
 import { Dialog } from "radix-ui";
 import { type ReactNode, useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import * as routes from "../api/routes";
+import { useTranslation } from "../i18n";
+import { showOpened } from "../panels/opening/opening";
 import { useReturnFocus } from "../panels/useReturnFocus";
 import type { WorkflowVersion } from "../protocol/generated";
 import {
@@ -20,7 +21,9 @@ import { attempt } from "./commands";
 
 export function SavingDialogs() {
   const question = useSaving((state) => state.question);
-  const tab = useWorkspace((state) => state.tabs.find((one) => one.id === question?.tab));
+  const id = question !== null && "tab" in question ? question.tab : null;
+  const tab = useWorkspace((state) => state.tabs.find((one) => one.id === id));
+  if (question?.kind === "versions") return <Versions name={question.name} />;
   if (question === null || tab === undefined) return null;
   switch (question.kind) {
     case "name":
@@ -29,8 +32,6 @@ export function SavingDialogs() {
       return <AskConflict question={question} />;
     case "close":
       return <AskClose tab={tab} />;
-    case "versions":
-      return <Versions tab={tab} />;
   }
 }
 
@@ -148,26 +149,41 @@ function AskClose({ tab }: { readonly tab: Tab }) {
   );
 }
 
-function Versions({ tab }: { readonly tab: Tab }) {
-  const { t, i18n } = useTranslation();
+/** The versions of a saved workflow: opened beside it or, where it is open, taken back into it. */
+function Versions({ name }: { readonly name: string }) {
+  const { t, language } = useTranslation();
   const [versions, setVersions] = useState<readonly WorkflowVersion[] | null>(null);
-  const name = tab.savedAs?.name ?? "";
+  const isOpen = useWorkspace((state) => state.tabs.some((tab) => tab.savedAs?.name === name));
+  const ask = useSaving((state) => state.ask);
   useEffect(() => {
     void attempt(async () => setVersions(await routes.listVersions(name)));
   }, [name]);
+  const open = async (number: number) => {
+    showOpened(await routes.getVersion(name, number), `${name} (${number})`);
+    ask(null);
+  };
   return (
     <Frame title={t("tabs.versionsTitle", { name })} text={t("tabs.versionsText")}>
       <ul className="versions">
-        {versions?.map((version) => (
-          <li key={version.number}>
-            <span>{new Date(version.modified * 1000).toLocaleString(i18n.language)}</span>
+        {versions?.map(({ number, modified }) => (
+          <li key={number}>
+            <span>{new Date(modified * 1000).toLocaleString(language)}</span>
             <button
               type="button"
               className="button"
-              onClick={() => void attempt(() => restoreVersion(tab.id, name, version.number))}
+              onClick={() => void attempt(() => open(number))}
             >
-              {t("tabs.restore")}
+              {t("tabs.openVersion")}
             </button>
+            {isOpen && (
+              <button
+                type="button"
+                className="button"
+                onClick={() => void attempt(() => restoreVersion(name, number))}
+              >
+                {t("tabs.restore")}
+              </button>
+            )}
           </li>
         ))}
       </ul>

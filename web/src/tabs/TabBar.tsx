@@ -2,8 +2,8 @@
 
 import { type KeyboardEvent, memo, useState } from "react";
 import { flushSync } from "react-dom";
-import { useTranslation } from "react-i18next";
 import { useShallow } from "zustand/react/shallow";
+import { useTranslation } from "../i18n";
 import { closeTab, renameTab } from "../state/saving";
 import { isUnsaved, type TabId, useWorkspace } from "../state/workspace";
 import { attempt, newTab } from "./commands";

@@ -76,7 +76,10 @@ export const tabCommands: readonly Command[] = [
     label: "tabs.command.versions",
     category: "file",
     enabled: () => activeTab()?.savedAs != null,
-    run: () => useSaving.getState().ask({ kind: "versions", tab: useWorkspace.getState().active }),
+    run: () => {
+      const name = activeTab()?.savedAs?.name;
+      if (name !== undefined) useSaving.getState().ask({ kind: "versions", name });
+    },
   },
   {
     id: "file.close",

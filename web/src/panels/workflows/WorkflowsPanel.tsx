@@ -1,8 +1,8 @@
 import { useCallback, useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import * as routes from "../../api/routes";
-import type { SavedWorkflow, WorkflowVersion } from "../../protocol/generated";
-import { deleteSaved, renameSaved } from "../../state/saving";
+import { useTranslation } from "../../i18n";
+import type { SavedWorkflow } from "../../protocol/generated";
+import { deleteSaved, renameSaved, useSaving } from "../../state/saving";
 import { useServer } from "../../state/server";
 import { activeTab, useWorkspace } from "../../state/workspace";
 import { Icon } from "../Icon";
@@ -18,7 +18,6 @@ export default function WorkflowsPanel() {
   const { t } = useTranslation();
   const [saved, setSaved] = useState<readonly SavedWorkflow[]>([]);
   const [wanted, setWanted] = useState("");
-  const [chosen, setChosen] = useState<string | null>(null);
   const connection = useServer((state) => state.connection);
   const savedAs = useWorkspace((state) => activeTab(state)?.savedAs);
   const refresh = useCallback(async () => {
@@ -56,10 +55,9 @@ export default function WorkflowsPanel() {
         </p>
       ) : (
         <Rows items={found} rowPx={ROW_PX} label={t("workflows.title")} keyOf={(one) => one.name}>
-          {(one) => <SavedRow saved={one} refresh={refresh} versions={() => setChosen(one.name)} />}
+          {(one) => <SavedRow saved={one} refresh={refresh} />}
         </Rows>
       )}
-      {chosen === null ? null : <Versions name={chosen} close={() => setChosen(null)} />}
       <OpenAddress />
     </>
   );
@@ -68,11 +66,10 @@ export default function WorkflowsPanel() {
 interface SavedProps {
   readonly saved: SavedWorkflow;
   readonly refresh: () => Promise<void>;
-  readonly versions: () => void;
 }
 
-function SavedRow({ saved, refresh, versions }: SavedProps) {
-  const { t, i18n } = useTranslation();
+function SavedRow({ saved, refresh }: SavedProps) {
+  const { t, language } = useTranslation();
   const [renaming, setRenaming] = useState(false);
   const [deleting, setDeleting] = useState(false);
   const remove = async () => {
@@ -116,12 +113,14 @@ function SavedRow({ saved, refresh, versions }: SavedProps) {
     <div className="saved-row">
       <button type="button" className="saved-name" onClick={() => openSaved(saved.name)}>
         {saved.name}
-        <span className="hint">
-          {new Date(saved.modified * 1000).toLocaleString(i18n.language)}
-        </span>
+        <span className="hint">{new Date(saved.modified * 1000).toLocaleString(language)}</span>
       </button>
       <span className="job-actions">
-        <Action icon="history" label={t("workflows.versions")} onClick={versions} />
+        <Action
+          icon="history"
+          label={t("workflows.versions")}
+          onClick={() => useSaving.getState().ask({ kind: "versions", name: saved.name })}
+        />
         <Action icon="edit" label={t("workflows.rename")} onClick={() => setRenaming(true)} />
         <Action icon="trash" label={t("workflows.delete")} onClick={() => setDeleting(true)} />
       </span>
@@ -159,39 +158,6 @@ function NameField({ name, done, cancel }: NameProps) {
         {t("workflows.rename")}
       </button>
     </form>
-  );
-}
-
-function Versions({ name, close }: { readonly name: string; readonly close: () => void }) {
-  const { t, i18n } = useTranslation();
-  const [versions, setVersions] = useState<readonly WorkflowVersion[] | null>(null);
-  useEffect(() => {
-    void attempt(routes.listVersions(name)).then((found) => setVersions(found ?? []));
-  }, [name]);
-  const open = async (number: number) => {
-    const opened = await attempt(routes.getVersion(name, number));
-    if (opened !== undefined) showOpened(opened, `${name} (${number})`);
-  };
-  return (
-    <section className="saved-versions" aria-label={t("workflows.versionsOf", { name })}>
-      <header className="panel-head">
-        <h3>{t("workflows.versionsOf", { name })}</h3>
-        <Action icon="close" label={t("panels.close")} onClick={close} />
-      </header>
-      {versions?.length === 0 ? <p className="panel-empty">{t("workflows.noVersions")}</p> : null}
-      <ul>
-        {versions?.map((version) => (
-          <li key={version.number}>
-            <button type="button" className="menu-item" onClick={() => open(version.number)}>
-              {t("workflows.version", { number: version.number })}
-              <span className="shortcut">
-                {new Date(version.modified * 1000).toLocaleString(i18n.language)}
-              </span>
-            </button>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }
 
