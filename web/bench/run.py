@@ -152,9 +152,7 @@ def _approach(page: Page) -> None:
     box = page.locator(".react-flow").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    for _ in range(60):
-        if page.locator("textarea").count() and _zoom(page) > 0.6:
-            break
+    while _zoom(page) < 0.6:
         page.mouse.wheel(0, -240)
         page.wait_for_timeout(60)
     page.evaluate(SETTLED)
@@ -245,7 +243,9 @@ def _while_moving(page: Page, x: float, y: float, *, radius: float) -> dict[str,
 def _typing(page: Page) -> dict[str, float]:
     """A key in a prompt: until its frame is made, and what the main thread works for it."""
     _approach(page)
-    page.locator("textarea").first.click(force=True)
+    prompts = page.locator("textarea").all()
+    middle = HEIGHT / 2
+    min(prompts, key=lambda one: abs((one.bounding_box() or {"y": 0})["y"] - middle)).click()
     page.evaluate(KEY_TIMES)
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})

@@ -2,7 +2,6 @@
 
 import "./app.css";
 import { useEffect, useLayoutEffect } from "react";
-import { useTranslation } from "react-i18next";
 import { Canvas } from "./canvas/Canvas";
 import { ContextMenu } from "./canvas/ContextMenu";
 import { startClipboard } from "./canvas/clipboard";
@@ -11,6 +10,7 @@ import { Breadcrumb, EmptyHint, Notice, Tools } from "./canvas/Overlay";
 import { WiringList } from "./canvas/WiringList";
 import { allCommands } from "./commands/all";
 import { callByKey } from "./commands/keys";
+import { useTranslation } from "./i18n";
 import { Outline } from "./outline/Outline";
 import {
   ConnectionNotice,

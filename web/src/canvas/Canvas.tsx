@@ -14,6 +14,7 @@ import {
   useConnection,
   useReactFlow,
   useStore,
+  useStoreApi,
   type Viewport,
 } from "@xyflow/react";
 import {
@@ -27,10 +28,10 @@ import {
   useRef,
   useState,
 } from "react";
-import { useTranslation } from "react-i18next";
 import { shallow } from "zustand/shallow";
 import { allCommands } from "../commands/all";
 import { callByKey, isTyping } from "../commands/keys";
+import { useTranslation } from "../i18n";
 import { type Bounds, GRAPH_INPUT, GRAPH_OUTPUT, type Point } from "../model/document";
 import { inputType, type LooseEnd, outputType } from "../model/edits";
 import { isEqual } from "../model/equal";
@@ -106,10 +107,10 @@ function Flow() {
   const snap = useView((view) => view.snap);
   const locked = useView((view) => view.locked);
   const minimap = useView((view) => view.minimap);
-  const linking = useConnection((connection) => connection.inProgress);
   const wrapper = useRef<HTMLElement>(null);
   useCamera(wrapper);
   useViewOfTab();
+  useOwnMeasures();
 
   const onNodesChange = useNodeChanges(setPlaces, latest);
   const onEdgesChange = useCallback((changes: EdgeChange<FlowEdge>[]) => {
@@ -137,7 +138,6 @@ function Flow() {
       tabIndex={0}
       aria-label={t("canvas.canvas")}
       data-light={light || undefined}
-      data-linking={linking || undefined}
       onPointerDown={(event) => {
         if (event.target instanceof Element && event.target.closest(".react-flow__pane")) {
           wrapper.current?.focus({ preventScroll: true });
@@ -146,7 +146,11 @@ function Flow() {
       onDoubleClick={openSearch}
       onKeyDownCapture={arrowCommand}
       onKeyDown={letGo}
-      onFocus={(event) => bringIntoView(event, wrapper.current)}
+      onFocus={(event) => {
+        show({ focused: nodeOf(event.target) });
+        bringIntoView(event, wrapper.current);
+      }}
+      onBlur={({ relatedTarget }) => show({ focused: nodeOf(relatedTarget) })}
     >
       <ReactFlow<FlowNode, FlowEdge>
         nodes={part.nodes as FlowNode[]}
@@ -162,6 +166,10 @@ function Flow() {
         isValidConnection={isValidConnection}
         onPaneContextMenu={(event) => openMenu(event)}
         onNodeClick={selectOnly}
+        onNodeMouseEnter={(_, node) => show({ pointed: node.id })}
+        onNodeMouseLeave={() => show({ pointed: null })}
+        onMoveStart={() => show({ moving: true })}
+        onMoveEnd={() => show({ moving: false })}
         onNodeContextMenu={(event, node) => openMenu(event, node)}
         onEdgeContextMenu={(event, edge) => openMenu(event, undefined, edge)}
         onlyRenderVisibleElements={nodes.length > MANY}
@@ -278,6 +286,16 @@ function nearView({ transform: [x, y, zoom], width, height }: ReactFlowState): B
   const left = Math.floor(-x / zoom / across - 1) * across;
   const top = Math.floor(-y / zoom / down - 1) * down;
   return [left, top, 4 * across, 4 * down];
+}
+
+/**
+ * Sizes and places of sockets are known before anything is drawn. React Flow would look for them in
+ * each node as it comes into view, whether all its sockets are drawn yet or not.
+ */
+function useOwnMeasures(): void {
+  const store = useStoreApi();
+  // At once, as React Flow keeps what it finds when it is rendered for the first time.
+  useState(() => store.setState({ updateNodeInternals: () => {} }));
 }
 
 // --- the viewport ------------------------------------------------------------------------------
@@ -544,6 +562,12 @@ function arrowCommand(event: KeyboardEvent): void {
   const modified = event.ctrlKey || event.metaKey || event.altKey;
   if (!modified || !event.key.startsWith("Arrow")) return;
   if (callByKey(event.nativeEvent, allCommands)) event.stopPropagation();
+}
+
+/** The node that an element belongs to. */
+function nodeOf(element: EventTarget | null): string | null {
+  if (!(element instanceof Element)) return null;
+  return element.closest(".react-flow__node")?.getAttribute("data-id") ?? null;
 }
 
 /** What gets the focus by keyboard is brought into view. */

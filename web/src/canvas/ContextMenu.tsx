@@ -1,10 +1,10 @@
 /** The menu of what was pointed at: the commands that fit, and what only that thing has. */
 
 import { DropdownMenu } from "radix-ui";
-import { useTranslation } from "react-i18next";
 import { allCommands } from "../commands/all";
 import { type Command, isEnabled } from "../commands/command";
 import { shortcutsOf, shortcutText } from "../commands/keys";
+import { useTranslation } from "../i18n";
 import { GRAPH_INPUT, linksInto, TOP } from "../model/document";
 import { showAsInput } from "../model/edits";
 import { inputValue } from "../model/shape";

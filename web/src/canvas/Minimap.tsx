@@ -2,7 +2,7 @@
 
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { memo, type PointerEvent, useEffect, useRef } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n";
 import type { FlowNode } from "./flow";
 import { readPalette } from "./painting";
 import { boundsOf } from "./scene";

@@ -1,10 +1,10 @@
 /** What lies over the canvas: where one stands, tools, and what is said at its foot. */
 
 import { useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { useStore } from "zustand";
 import { allCommands } from "../commands/all";
 import { shortcutsOf, shortcutText } from "../commands/keys";
+import { useTranslation } from "../i18n";
 import { graphOf, TOP } from "../model/document";
 import { Icon } from "../panels/Icon";
 import { activeTab, useWorkspace } from "../state/workspace";

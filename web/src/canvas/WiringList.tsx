@@ -2,14 +2,14 @@
 
 import { Dialog } from "radix-ui";
 import { type KeyboardEvent, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
+import { type Language, useTranslation } from "../i18n";
 import { GRAPH_INPUT, GRAPH_OUTPUT, linksInto, linksOutOf, type Workflow } from "../model/document";
 import { type LooseEnd, leadsTo } from "../model/edits";
 import { matchScore, plain } from "../model/search";
 import { slotLabel } from "../model/shape";
 import { accepts } from "../model/sockets";
 import { shapeAt } from "../nodes/shapes";
-import { inputLabel, type Language, nodeTitle, useLanguage } from "../nodes/texts";
+import { inputLabel, nodeTitle, useLanguage } from "../nodes/texts";
 import { useReturnFocus } from "../panels/useReturnFocus";
 import { activeGraph, activeGraphId, activeTab, useWorkspace } from "../state/workspace";
 import { placeBeside, searchPlace } from "./actions";

@@ -56,6 +56,11 @@ interface View {
   readonly locked: boolean;
   readonly minimap: boolean;
   readonly outline: boolean;
+  /** Whether the view is being moved now. */
+  readonly moving: boolean;
+  /** The node that the pointer is over, and the one with the focus in it. */
+  readonly pointed: string | null;
+  readonly focused: string | null;
 }
 
 export const GRID = 10;
@@ -71,6 +76,9 @@ export const useView = create<View>()(() => ({
   locked: false,
   minimap: localStorage.getItem("graphengine.minimap") !== "no",
   outline: false,
+  moving: false,
+  pointed: null,
+  focused: null,
 }));
 
 export function show(part: Partial<View>): void {

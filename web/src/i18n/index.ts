@@ -1,7 +1,7 @@
 /** Texts: `en/<area>.json` and `ja/<area>.json` hold what `t("<area>.…")` says. */
 
-import i18next from "i18next";
-import { initReactI18next } from "react-i18next";
+import i18next, { type TFunction } from "i18next";
+import { useSyncExternalStore } from "react";
 
 export const LANGUAGES = ["en", "ja"] as const;
 export type Language = (typeof LANGUAGES)[number];
@@ -14,7 +14,7 @@ const TEXTS = {
 
 /** Ready to say something: in the chosen language, else in the browser's first that we have. */
 export async function startI18n(): Promise<void> {
-  await i18next.use(initReactI18next).init({
+  await i18next.init({
     lng: "en",
     fallbackLng: "en",
     resources: { en: { translation: (await TEXTS.en()).texts } },
@@ -49,6 +49,34 @@ export function browserLanguage(wanted: readonly string[]): Language {
 /** The language spoken now. */
 export function language(): Language {
   return LANGUAGES.find((known) => known === i18next.language) ?? "en";
+}
+
+export interface Translation {
+  readonly t: TFunction;
+  readonly language: Language;
+}
+
+let translation: Translation | null = null;
+i18next.on("languageChanged", () => {
+  translation = null;
+});
+
+function current(): Translation {
+  translation ??= { t: i18next.getFixedT(language()), language: language() };
+  return translation;
+}
+
+function onChange(tell: () => void): () => void {
+  i18next.on("languageChanged", tell);
+  return () => i18next.off("languageChanged", tell);
+}
+
+/**
+ * The texts in the language spoken now; who asks is drawn anew when it is another. react-i18next's
+ * hook does far more, and took a sixth of the time in which a node is built.
+ */
+export function useTranslation(): Translation {
+  return useSyncExternalStore(onChange, current);
 }
 
 async function speak(wanted: Language): Promise<void> {

@@ -1,8 +1,8 @@
 /** What a node shows: the picture as it denoises, its results, or a text. */
 
 import { memo, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { type FileRef, viewUrl } from "../api/routes";
+import { useTranslation } from "../i18n";
 import type { NodeRun } from "../state/runs";
 
 interface Props {

@@ -1,9 +1,9 @@
 /** A node on the canvas: title, sockets, widgets, how it is doing, and what it shows. */
 
-import type { NodeProps } from "@xyflow/react";
+import { type NodeProps, useConnection } from "@xyflow/react";
 import { type MouseEvent, memo } from "react";
-import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
+import { useTranslation } from "../i18n";
 import { waysAround } from "../model/bypass";
 import { type GraphNode, linksOutOf, type Mode, type NodeId } from "../model/document";
 import type { Json } from "../model/json";
@@ -22,6 +22,7 @@ import type { ProblemAnswer } from "../protocol/generated";
 import { useNodeRun, useProblems } from "../state/server";
 import { activeGraph, activeGraphId, activeTab, useWorkspace } from "../state/workspace";
 import { Widget } from "../widgets/Widget";
+import { useBuilt } from "./building";
 import { NodeShown } from "./NodeShown";
 import { Resizer } from "./Resizer";
 import { renameNode } from "./rename";
@@ -35,7 +36,9 @@ export const NodeView = memo(function NodeView({ id, selected }: NodeProps) {
   const node = useNode(id);
   const shape = useShape(id);
   const measures = useMeasures(id);
+  const built = useBuilt();
   if (node === undefined || shape === undefined || measures === undefined) return null;
+  if (!built) return <article className="node" data-node-type={node.type} />;
   return <Frame node={node} shape={shape} measures={measures} selected={selected} />;
 });
 
@@ -185,6 +188,8 @@ interface SocketsProps {
 
 const Sockets = memo(function Sockets({ node, shape, measures, collapsed }: SocketsProps) {
   const used = useWorkspace((state) => usedOutputs(activeGraph(state), node));
+  const near = useView((view) => view.pointed === node || view.focused === node);
+  const linking = useConnection((connection) => connection.inProgress);
   const places = new Set(used.split(","));
   const y = (name: string) => measures.inputs.get(name) ?? HEADER / 2;
   const language = useLanguage();
@@ -213,19 +218,21 @@ const Sockets = memo(function Sockets({ node, shape, measures, collapsed }: Sock
           )}
         </div>
       ))}
-      {shape.widgets.map((input) => (
-        <Socket
-          key={input.name}
-          node={node}
-          side="input"
-          id={input.name}
-          type={input.type}
-          label={inputLabel(input)}
-          y={y(input.name)}
-          linked={input.linked}
-          quiet={!input.asInput}
-        />
-      ))}
+      {shape.widgets
+        .filter((input) => input.asInput || input.linked || near || linking)
+        .map((input) => (
+          <Socket
+            key={input.name}
+            node={node}
+            side="input"
+            id={input.name}
+            type={input.type}
+            label={inputLabel(input)}
+            y={y(input.name)}
+            linked={input.linked}
+            quiet={!input.asInput}
+          />
+        ))}
       {shape.outputs.map((output, place) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: an output is its place.
         <div key={place} className="socket-row">

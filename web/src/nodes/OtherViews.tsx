@@ -2,8 +2,8 @@
 
 import { type NodeProps, NodeResizer } from "@xyflow/react";
 import { type MouseEvent, memo } from "react";
-import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
+import { useTranslation } from "../i18n";
 import {
   type Bounds,
   GRAPH_INPUT,

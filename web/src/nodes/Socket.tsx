@@ -2,8 +2,8 @@
 
 import { Handle, Position } from "@xyflow/react";
 import type { KeyboardEvent } from "react";
-import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
+import { useTranslation } from "../i18n";
 import type { NodeId } from "../model/document";
 import type { LooseEnd } from "../model/edits";
 import { socketLook } from "../model/sockets";

@@ -1,6 +1,6 @@
 /** How a node is doing, what is wrong with it, and why it would run. */
 
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n";
 import { writeJson } from "../model/json";
 import type { ProblemAnswer } from "../protocol/generated";
 import { useExplained, useNodeRun } from "../state/server";

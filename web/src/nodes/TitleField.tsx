@@ -1,8 +1,8 @@
 /** The field in which a title is written: of a node, a note, a frame, a subgraph's input. */
 
 import { type KeyboardEvent, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { show } from "../canvas/view";
+import { useTranslation } from "../i18n";
 
 interface Props {
   readonly title: string;

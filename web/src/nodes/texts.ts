@@ -1,15 +1,12 @@
 /** What nodes and their inputs are called, in the person's language. */
 
-import { useTranslation } from "react-i18next";
+import { type Language, useTranslation } from "../i18n";
 import type { GraphNode, Workflow } from "../model/document";
 import type { InputShape, NodeShape } from "../model/shape";
 import type { NodeInfo } from "../protocol/generated";
 
-export type Language = "en" | "ja";
-
 export function useLanguage(): Language {
-  const { i18n } = useTranslation();
-  return i18n.language.startsWith("ja") ? "ja" : "en";
+  return useTranslation().language;
 }
 
 export function typeTitle(info: NodeInfo, language: Language): string {

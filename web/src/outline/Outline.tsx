@@ -1,8 +1,8 @@
 /** The graph as a list: for screen readers and for whoever prefers to read it. */
 
 import type { KeyboardEvent } from "react";
-import { useTranslation } from "react-i18next";
 import { show, useView } from "../canvas/view";
+import { useTranslation } from "../i18n";
 import { type GraphNode, linksInto, linksOutOf } from "../model/document";
 import { inputValue } from "../model/shape";
 import { shapeAt, usePath, useTypes } from "../nodes/shapes";

@@ -1,5 +1,5 @@
 import { lazy, Suspense } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n";
 import { useServer } from "../state/server";
 import { useWorkspace } from "../state/workspace";
 import { Icon, type IconName } from "./Icon";

@@ -1,9 +1,9 @@
 /** The search for a node to add: words in both languages; from a link only what fits it. */
 
 import { useEffect, useMemo, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { addFound } from "../canvas/actions";
 import { type Search, show, useView } from "../canvas/view";
+import { useTranslation } from "../i18n";
 import { endsOf, inputType, outputType } from "../model/edits";
 import { type Fitting, findTypes } from "../model/search";
 import type { NodeTypes } from "../model/shape";

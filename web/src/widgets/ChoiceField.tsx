@@ -2,7 +2,7 @@
 
 import { Popover } from "radix-ui";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n";
 import { type Json, sameJson } from "../model/json";
 import { matchScore, plain } from "../model/search";
 import type { WidgetInfo } from "../model/shape";

@@ -1,9 +1,9 @@
 /** A picture of the input folder: chosen, uploaded or dropped in; shown small; its mask painted. */
 
 import { type DragEvent, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { uploadImage, viewUrl } from "../api/routes";
 import { say, show } from "../canvas/view";
+import { useTranslation } from "../i18n";
 import type { WidgetInfo } from "../model/shape";
 import { Icon } from "../panels/Icon";
 import { refreshNodes } from "../state/server";

@@ -2,10 +2,10 @@
 
 import { Dialog } from "radix-ui";
 import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { request } from "../api/http";
 import { type Mask, say, show, useView } from "../canvas/view";
 import { shortcutOf } from "../commands/keys";
+import { useTranslation } from "../i18n";
 import { useReturnFocus } from "../panels/useReturnFocus";
 import { refreshNodes } from "../state/server";
 import { activeGraphId, useWorkspace } from "../state/workspace";

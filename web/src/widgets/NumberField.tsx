@@ -1,7 +1,7 @@
 /** A number: typed, also as arithmetic, dragged sideways, or slid; its range is shown. */
 
 import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n";
 import { evaluate } from "../model/arithmetic";
 import type { Json } from "../model/json";
 import type { WidgetInfo } from "../model/shape";

@@ -1,7 +1,7 @@
 /** A field that a plugin's script draws; if that throws, the error is shown above a plain field. */
 
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n";
 import { type DrawnField, noteFault, type ScriptWidget } from "../state/plugins";
 import type { FieldProps } from "./Widget";
 

@@ -1,7 +1,7 @@
 /** A seed, and what happens to it after a run; -1 draws one for each run. */
 
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n";
 import { evaluate } from "../model/arithmetic";
 import { graphOf } from "../model/document";
 import { CONTROLS, DRAW_SEED, LARGEST_DRAWN, plain } from "../model/seeds";

@@ -1,6 +1,6 @@
 /** A switch with the names of its two positions. */
 
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n";
 import type { WidgetInfo } from "../model/shape";
 import type { FieldProps } from "./Widget";
 

@@ -1,7 +1,7 @@
 /** A text of one or more lines; a prompt shows its weights and completes embeddings. */
 
 import { type KeyboardEvent, type UIEvent, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n";
 import { changeWeight, embeddingAt, promptTokens } from "../model/prompt";
 import { matchScore, plain } from "../model/search";
 import type { WidgetInfo } from "../model/shape";

@@ -1,7 +1,7 @@
 /** One widget of a node: the field for its kind, contained so that a broken one harms nothing. */
 
 import { Component, memo, type ReactNode } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n";
 import { type GraphId, graphOf, type NodeId } from "../model/document";
 import type { Json } from "../model/json";
 import type { WidgetInfo } from "../model/shape";

@@ -1,11 +1,12 @@
 import { useMemo, useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import { useServer } from "../../state/server";
-import { activeTab, useWorkspace } from "../../state/workspace";
+import { activeTab } from "../../state/workspace";
 import { embeddingsIn } from "../gallery/pictures";
 import { readField } from "./fields";
 import type { Found, Prompt } from "./find";
 import { withEmbedding, withoutEmbedding } from "./prompts";
+import { useRestingDocument } from "./resting";
 import { SettingRow } from "./SettingRow";
 import { Choice } from "./SettingsForm";
 import { changeSetting } from "./useEight";
@@ -14,12 +15,9 @@ import { changeSetting } from "./useEight";
 export function EmbeddingRow({ found }: { readonly found: Found }) {
   const { t } = useTranslation();
   const installed = useServer((state) => state.embeddings);
-  const workflow = useWorkspace((state) => activeTab(state)?.workflow);
+  const workflow = useRestingDocument();
   const [chosen, setChosen] = useState("");
-  const used = useMemo(
-    () => (workflow === undefined ? [] : embeddingsIn(workflow, found)),
-    [workflow, found],
-  );
+  const used = useMemo(() => embeddingsIn(workflow, found), [workflow, found]);
   const put = (prompt: Prompt | undefined) => {
     if (prompt === undefined || chosen === "") return;
     changeSetting(prompt, withEmbedding(textOf(prompt), chosen));

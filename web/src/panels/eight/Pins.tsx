@@ -1,4 +1,4 @@
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import { graphOf } from "../../model/document";
 import type { Json } from "../../model/json";
 import type { InputShape, NodeTypes } from "../../model/shape";

@@ -1,4 +1,4 @@
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import type { Found, Prompt } from "./find";
 import { changeSetting, useSetting } from "./useEight";
 import { pathOf } from "./walk";

@@ -1,4 +1,4 @@
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import { graphOf } from "../../model/document";
 import type { Json, JsonObject } from "../../model/json";
 import { CONTROLS, DRAW_SEED, LARGEST_DRAWN } from "../../model/seeds";

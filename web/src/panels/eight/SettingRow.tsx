@@ -1,5 +1,5 @@
 import { type ReactNode, useId, useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import { Icon } from "../Icon";
 import { goToInput } from "../problems/goTo";
 import type { Setting } from "./find";

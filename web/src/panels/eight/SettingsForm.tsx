@@ -1,9 +1,8 @@
-import { memo, useDeferredValue, useId } from "react";
-import { useTranslation } from "react-i18next";
+import { memo, useId } from "react";
+import { useTranslation } from "../../i18n";
 import type { Json } from "../../model/json";
 import { LCM_PRESETS } from "../../protocol/generated";
 import { useServer } from "../../state/server";
-import { useDocument } from "../../state/workspace";
 import { duration } from "../queue/queue";
 import { evaluations, secondsAStep } from "./cost";
 import { EmbeddingRow } from "./EmbeddingRow";
@@ -11,6 +10,7 @@ import { chooseVae, dropVae, insertClipSkip } from "./edits";
 import type { Found, Setting } from "./find";
 import { isLcmCheckpoint, isLcmOn, lcmPart, presetFor, switchOff, switchOn } from "./lcm";
 import { NumberField } from "./NumberField";
+import { useRestingDocument } from "./resting";
 import { SeedRow } from "./SeedRow";
 import { SettingRow } from "./SettingRow";
 import { applyEdit, changeSetting, choicesOf, useInput, useSetting } from "./useEight";
@@ -66,7 +66,7 @@ function VaeRow({ found }: { readonly found: Found }) {
 
 function LcmRow({ found }: { readonly found: Found }) {
   const { t } = useTranslation();
-  const workflow = useDeferredValue(useDocument());
+  const workflow = useRestingDocument();
   const nodes = useServer((state) => state.nodes);
   const id = useId();
   const on = isLcmOn(workflow, found);

@@ -1,5 +1,5 @@
 import { memo, useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import { EMPTY_WORKFLOW } from "../../model/document";
 import { useLanguage } from "../../nodes/texts";
 import { useKept } from "../../state/kept";

@@ -1,13 +1,13 @@
 /** The eight settings of the active workflow, kept up to date, and ways to change them. */
 
-import { useDeferredValue, useMemo } from "react";
+import { useMemo } from "react";
 import type { Change } from "../../model/changes";
 import type { Workflow } from "../../model/document";
 import type { Json } from "../../model/json";
 import type { InputInfo, NodeInfo } from "../../protocol/generated";
 import { useKept } from "../../state/kept";
 import { useServer } from "../../state/server";
-import { activeTab, useDocument, useWorkspace } from "../../state/workspace";
+import { activeTab, useWorkspace } from "../../state/workspace";
 import { readField, setField } from "./fields";
 import {
   type Found,
@@ -17,6 +17,7 @@ import {
   isSameWiring,
   type Setting,
 } from "./find";
+import { useRestingDocument } from "./resting";
 import { nodeAt, type Place, pathOf } from "./walk";
 
 export interface Eight {
@@ -26,7 +27,7 @@ export interface Eight {
 
 /** The samplers of the active workflow, and the settings of the chosen one, else of the first. */
 export function useEight(chosen: string | null): Eight {
-  const workflow = useDeferredValue(useDocument());
+  const workflow = useRestingDocument();
   const nodes = useServer((state) => state.nodes);
   const names = useMemo(() => inputNames(nodes), [nodes]);
   const keptWiring = useKept(isSameWiring);

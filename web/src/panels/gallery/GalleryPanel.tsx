@@ -1,6 +1,6 @@
 import { useMemo, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { viewUrl } from "../../api/routes";
+import { useTranslation } from "../../i18n";
 import { loadOlder, useServer } from "../../state/server";
 import { Icon } from "../Icon";
 import { attempt } from "../notices/notices";

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { getFilmstrip, viewUrl } from "../../api/routes";
+import { useTranslation } from "../../i18n";
 import { type JsonObject, writeJson } from "../../model/json";
 import type { JobAnswer, StepAnswer } from "../../protocol/generated";
 import { useServer } from "../../state/server";
@@ -183,7 +183,7 @@ function Filmstrip({ job }: { readonly job: string }) {
 }
 
 function Made({ job, picture }: { readonly job: JobAnswer; readonly picture: Picture }) {
-  const { t, i18n } = useTranslation();
+  const { t, language } = useTranslation();
   const nodes = useServer((state) => state.nodes);
   const workflow = useMemo(() => documentOf(job.prompt as JsonObject, nodes), [job.prompt, nodes]);
   const settings = useMemo(() => settingsOf(workflow, picture.node), [workflow, picture.node]);
@@ -200,7 +200,7 @@ function Made({ job, picture }: { readonly job: JobAnswer; readonly picture: Pic
         <div>
           <dt>{t("gallery.made")}</dt>
           <dd>
-            {date.toLocaleString(i18n.language)}
+            {date.toLocaleString(language)}
             {job.seconds === null ? "" : ` · ${duration(job.seconds, t("queue.seconds"))}`}
           </dd>
         </div>

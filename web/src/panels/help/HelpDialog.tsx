@@ -1,5 +1,5 @@
 import type { TFunction } from "i18next";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import { socketLook } from "../../model/sockets";
 import type { InputInfo, NodeInfo } from "../../protocol/generated";
 import { useNodeInfo } from "../../state/server";
@@ -7,9 +7,8 @@ import { PanelDialog } from "../PanelDialog";
 
 /** What a node does, and each of its inputs and outputs. */
 export default function HelpDialog({ type }: { readonly type: string }) {
-  const { t, i18n } = useTranslation();
+  const { t, language } = useTranslation();
   const info = useNodeInfo(type);
-  const language = i18n.language === "ja" ? "ja" : "en";
   if (info === undefined) {
     return (
       <PanelDialog title={type}>

@@ -1,5 +1,5 @@
-import { useTranslation } from "react-i18next";
 import { shortcutText } from "../../commands/keys";
+import { useTranslation } from "../../i18n";
 import { useRun } from "../../state/server";
 import { Icon } from "../Icon";
 import { usePreferences } from "../preferences/preferences";

@@ -1,5 +1,5 @@
 import type { TFunction } from "i18next";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import { progressOf, type Run } from "../../state/runs";
 import { useRun } from "../../state/server";
 
@@ -7,11 +7,11 @@ const QUARTERS = 4;
 
 /** Tells a screen reader how the run goes: begun, each quarter, over. */
 export function RunAnnouncer() {
-  const { t, i18n } = useTranslation();
+  const { t, language } = useTranslation();
   const run = useRun();
   return (
     <p className="visually-hidden" role="status">
-      {run === undefined ? "" : said(run, t, i18n.language)}
+      {run === undefined ? "" : said(run, t, language)}
     </p>
   );
 }

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import { usePanels } from "../open";
 import { PanelDialog } from "../PanelDialog";
 import { openUrl } from "./opening";

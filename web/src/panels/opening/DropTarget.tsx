@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { isTyping } from "../../commands/keys";
+import { useTranslation } from "../../i18n";
 import { usePanels } from "../open";
 import { openFiles, openText, openTransfer, openUrl } from "./opening";
 

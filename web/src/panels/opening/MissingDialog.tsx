@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import type { Change } from "../../model/changes";
 import { type GraphId, graphOf, TOP, type Workflow } from "../../model/document";
 import type { MissingModelAnswer, MissingNode, OpenedAnswer } from "../../protocol/generated";
@@ -18,11 +18,10 @@ interface Props {
 
 /** All that a workflow needs and that is not here, with what could take its place; and what changed. */
 export default function MissingDialog({ tab, opened }: Props) {
-  const { t, i18n } = useTranslation();
+  const { t, language } = useTranslation();
   const close = usePanels((state) => state.close);
   const [nodes, setNodes] = useState<Readonly<Record<string, string>>>({});
   const [models, setModels] = useState<Readonly<Record<string, string>>>({});
-  const language = i18n.language === "ja" ? "ja" : "en";
   const chosen = Object.values({ ...nodes, ...models }).filter((choice) => choice !== "").length;
   const replace = () => {
     const workspace = useWorkspace.getState();
@@ -112,9 +111,8 @@ interface RowProps<T> {
 }
 
 function NodeRow({ missing, choice, choose }: RowProps<MissingNode>) {
-  const { t, i18n } = useTranslation();
+  const { t, language } = useTranslation();
   const known = useServer((state) => state.nodes);
-  const language = i18n.language === "ja" ? "ja" : "en";
   return (
     <div className="missing-row">
       <span className="missing-name">

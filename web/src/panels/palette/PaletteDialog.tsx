@@ -1,10 +1,11 @@
 import { Command } from "cmdk";
+import i18next from "i18next";
 import { Dialog } from "radix-ui";
 import { useMemo, useRef } from "react";
-import { useTranslation } from "react-i18next";
 import { allCommands } from "../../commands/all";
 import { type Category, isEnabled, type Command as OurCommand } from "../../commands/command";
 import { shortcutsOf, shortcutText, useKeymap } from "../../commands/keys";
+import { useTranslation } from "../../i18n";
 import { usePanels } from "../open";
 import { useReturnFocus } from "../useReturnFocus";
 
@@ -12,10 +13,10 @@ const CATEGORIES: readonly Category[] = ["run", "file", "edit", "node", "graph",
 
 /** Everything that can be done, found by typing a part of its name. */
 export default function PaletteDialog() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const close = usePanels((state) => state.close);
   const chosen = useKeymap((state) => state.chosen);
-  const english = useMemo(() => i18n.getFixedT("en"), [i18n]);
+  const english = useMemo(() => i18next.getFixedT("en"), []);
   const returnFocus = useReturnFocus();
   const called = useRef<OurCommand>(null);
   // The command runs where the focus was before, and may then take it.

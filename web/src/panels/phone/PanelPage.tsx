@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import * as routes from "../../api/routes";
+import { useTranslation } from "../../i18n";
 import type { Json } from "../../model/json";
 import { parseNative } from "../../model/native";
 import type { SavedWorkflow, Template } from "../../protocol/generated";
@@ -55,8 +55,7 @@ export default function PanelPage() {
 
 /** Which workflow the page is for: saved ones and those that come along. */
 function WorkflowChoice() {
-  const { t, i18n } = useTranslation();
-  const language = i18n.language === "ja" ? "ja" : "en";
+  const { t, language } = useTranslation();
   const [saved, setSaved] = useState<readonly SavedWorkflow[]>([]);
   const [templates, setTemplates] = useState<readonly Template[]>([]);
   const [chosen, setChosen] = useState("");

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import * as routes from "../../api/routes";
+import { useTranslation } from "../../i18n";
 import type { FailureAnswer, PackInfo, PluginInfo } from "../../protocol/generated";
 import { refreshPlugins, usePlugins } from "../../state/plugins";
 import { useServer } from "../../state/server";
@@ -100,8 +100,7 @@ function Decision({ plugin }: { readonly plugin: PluginInfo }) {
 
 /** Nodes by their titles, where the server has them. */
 function Nodes({ ids }: { readonly ids: readonly string[] }) {
-  const { t, i18n } = useTranslation();
-  const language = i18n.language === "ja" ? "ja" : "en";
+  const { t, language } = useTranslation();
   const nodes = useServer((state) => state.nodes);
   if (ids.length === 0) return null;
   return (

@@ -1,11 +1,10 @@
 import { Tabs } from "radix-ui";
 import { useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { toggle, useView } from "../../canvas/view";
 import { allCommands } from "../../commands/all";
 import type { Command } from "../../commands/command";
 import { shortcutOf, shortcutsOf, shortcutText, useKeymap } from "../../commands/keys";
-import { chooseLanguage, chosenLanguage, type Language } from "../../i18n";
+import { chooseLanguage, chosenLanguage, type Language, useTranslation } from "../../i18n";
 import { type Theme, useTheme } from "../../theme/theme";
 import { Icon } from "../Icon";
 import { PanelDialog } from "../PanelDialog";

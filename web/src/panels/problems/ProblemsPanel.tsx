@@ -1,4 +1,4 @@
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../../i18n";
 import { writeJson } from "../../model/json";
 import type { ProblemAnswer, ReasonAnswer } from "../../protocol/generated";
 import { checkActive } from "../../state/run";
@@ -58,8 +58,7 @@ export function ProblemsPanel() {
 }
 
 function ProblemRow({ problem }: { readonly problem: ProblemAnswer }) {
-  const { i18n } = useTranslation();
-  const language = i18n.language === "ja" ? "ja" : "en";
+  const { language } = useTranslation();
   return (
     <button
       type="button"
@@ -76,7 +75,7 @@ function ProblemRow({ problem }: { readonly problem: ProblemAnswer }) {
 
 /** Why the last run of this tab failed. */
 function RunFailure() {
-  const { t, i18n } = useTranslation();
+  const { t, language } = useTranslation();
   const error = useRun()?.error;
   if (error === undefined || error === null) return null;
   const inputs = Object.entries(error.inputs);
@@ -84,7 +83,7 @@ function RunFailure() {
     <div className="failure">
       <button type="button" className="problem error" onClick={() => goToInput(error.node, null)}>
         <span className="problem-hint">{t("problems.lastRun")}</span>
-        <span className="problem-text">{error.texts[i18n.language] ?? error.texts["en"]}</span>
+        <span className="problem-text">{error.texts[language] ?? error.texts["en"]}</span>
       </button>
       {inputs.length === 0 && error.traceback.length === 0 ? null : (
         <details>
@@ -132,8 +131,7 @@ function Reasons({ tab }: { readonly tab: string }) {
 }
 
 function NodeName({ path }: { readonly path: string }) {
-  const { i18n } = useTranslation();
-  const language = i18n.language === "ja" ? "ja" : "en";
+  const { language } = useTranslation();
   const id = path.split(":").at(-1) ?? path;
   const node = useWorkspace((state) => {
     const workflow = state.tabs.find((one) => one.id === state.active)?.workflow;

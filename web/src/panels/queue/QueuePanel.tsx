@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { viewUrl } from "../../api/routes";
+import { useTranslation } from "../../i18n";
 import type { JobAnswer } from "../../protocol/generated";
 import { progressOf, secondsLeft } from "../../state/runs";
 import { useServer } from "../../state/server";
@@ -142,8 +142,8 @@ function JobRow({ job, dragged, onDrag }: RowProps) {
 }
 
 function State({ job }: { readonly job: JobAnswer }) {
-  const { t, i18n } = useTranslation();
-  const message = job.error?.message[i18n.language === "ja" ? "ja" : "en"];
+  const { t, language } = useTranslation();
+  const message = job.error?.message[language];
   if (job.state === "failed") {
     return (
       <span className="bad-text" title={message}>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { getTemplate, listTemplates } from "../../api/routes";
+import { useTranslation } from "../../i18n";
 import type { Template } from "../../protocol/generated";
 import { attempt } from "../notices/notices";
 import { usePanels } from "../open";
@@ -9,11 +9,10 @@ import { PanelDialog } from "../PanelDialog";
 
 /** The workflows that come along, each with a picture that it makes. */
 export default function TemplatesDialog() {
-  const { t, i18n } = useTranslation();
+  const { t, language } = useTranslation();
   const close = usePanels((state) => state.close);
   const [templates, setTemplates] = useState<readonly Template[] | null>(null);
   const [wanted, setWanted] = useState("");
-  const language = i18n.language === "ja" ? "ja" : "en";
   useEffect(() => {
     void attempt(listTemplates()).then((found) => setTemplates(found ?? []));
   }, []);
