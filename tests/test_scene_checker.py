@@ -39,7 +39,7 @@ def test_a_caption_that_leaves_a_part_open_is_no_scene(scenes: Any, text: str) -
 
 
 def test_a_plot_with_the_checker_has_its_measures_in_the_table(scenes: Any, tmp_path: Path) -> None:
-    red = scenes.Scene((scenes.Thing("circle", "red", "left"),), "white")
+    red = scenes.Scene((scenes.Thing("circle", "red", "left", "large"),), "white")
     (tmp_path / "input").mkdir()
     scenes.draw(red, Random(0)).save(tmp_path / "input/red.png")
     workflow = {

@@ -40,7 +40,7 @@ def paint(base: Path, *changes: str) -> Image.Image:
 def test_one_seed_gives_one_picture_in_every_process(tmp_path: Path) -> None:
     first, again = (paint(tmp_path, "Sampler.steps=3", "Sampler.seed=5") for _ in range(2))
 
-    assert first.size == (64, 64)
+    assert first.size == (128, 128)
     assert first.tobytes() == again.tobytes()
     assert sorted(path.name for path in (tmp_path / "output").iterdir()) == [
         "graphengine_00001_.png",

@@ -52,7 +52,7 @@ def test_a_picture_is_made_with_curl(server: Server, tmp_path: Path) -> None:
     run_shell(block_with(API, "-o picture.png", "sh"), server, tmp_path)
 
     with PIL.Image.open(tmp_path / "picture.png") as picture:
-        assert (picture.format, picture.size) == ("PNG", (64, 64))
+        assert (picture.format, picture.size) == ("PNG", (128, 128))
         assert "KSampler" in picture.info["prompt"]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,13 @@ OUT = measurements.SETTINGS.parent
 FONTS = ("DejaVu Sans", "Noto Sans CJK JP")
 GAP = 4
 HEAD = 14
+FRONT = (
+    "a red heart in the center, white background, sharp",
+    "a small green ring on the left, white background",
+    "a yellow moon at the top, navy background",
+    "a large orange square on the left and a small purple diamond on the right, black background",
+    "a pink arrow at the bottom, teal background",
+)
 LADDER = (1, 3, 7, 15, 30)
 SCENES = (
     "a red heart in the center, white background, sharp",
@@ -69,6 +76,7 @@ def main() -> None:
         cfg_ladder(engine).save(OUT / "cfg.webp", quality=88, method=6)
         filmstrip(engine).save(OUT / "filmstrip.webp", quality=88, method=6)
         vae_pair(engine).save(OUT / "vae.webp", quality=88, method=6)
+        front(engine).save(ROOT / "docs/samples.png", optimize=True)
     measurements.PAGE.write_text(measurements.page(), encoding="utf-8")
     (OUT / "digests.json").write_text(json.dumps(digests(), indent=1) + "\n")
 
@@ -138,6 +146,13 @@ def draw_lcm(axes: Sequence[Axes], words: dict[str, str]) -> None:
     axes[0].legend(loc="lower left")
 
 
+def front(engine: Engine) -> Image.Image:
+    """The pictures at the top of the README."""
+    workflow = load_workflow(ROOT / "workflows/text_to_image.json")
+    row = [_picture(engine, workflow.set("Prompt.text", scene), "6") for scene in FRONT]
+    return sheet([row], [], 1)
+
+
 def cfg_ladder(engine: Engine) -> Image.Image:
     """Three prompts, each at every CFG of the ladder."""
     workflow = load_workflow(ROOT / "workflows/text_to_image.json")
@@ -145,7 +160,7 @@ def cfg_ladder(engine: Engine) -> Image.Image:
     for scene in SCENES:
         asked = workflow.set("Prompt.text", scene)
         rows.append([_picture(engine, asked.set("Sampler.cfg", cfg), "6") for cfg in LADDER])
-    return sheet(rows, [f"CFG {cfg}" for cfg in LADDER], 2)
+    return sheet(rows, [f"CFG {cfg}" for cfg in LADDER], 1)
 
 
 def filmstrip(engine: Engine) -> Image.Image:
@@ -153,7 +168,7 @@ def filmstrip(engine: Engine) -> Image.Image:
     strip = load_workflow(ROOT / "workflows/compare_samplers.json")
     strip = strip.set("5.steps", 20).set("5.layout", "frames")
     rows = [_pictures(engine, strip.set("5.show", show), "5", 1) for show in ("noisy", "guess")]
-    return sheet(rows, [str(i + 1) for i in range(len(rows[0]))], 1)
+    return sheet(rows, [str(i + 1) for i in range(len(rows[0]))], 0.5)
 
 
 def vae_pair(engine: Engine) -> Image.Image:
@@ -161,13 +176,14 @@ def vae_pair(engine: Engine) -> Image.Image:
     workflow = load_workflow(ROOT / "workflows/swap_vae.json")
     asked = [workflow.set("Prompt.text", scene) for scene in SCENES]
     rows = [[_picture(engine, one, node) for one in asked] for node in ("7", "8")]
-    return sheet(rows, [""] * len(asked), 2)
+    return sheet(rows, [], 1)
 
 
-def sheet(rows: Sequence[Sequence[Pixels]], heads: Iterable[str], scale: int) -> Image.Image:
+def sheet(rows: Sequence[Sequence[Pixels]], heads: Sequence[str], scale: float) -> Image.Image:
     """Pictures of one size in rows, with a heading over each column."""
-    height, width = (scale * side for side in rows[0][0].shape[:2])
-    size = (len(rows[0]) * (width + GAP) - GAP, HEAD + len(rows) * (height + GAP) - GAP)
+    height, width = (round(scale * side) for side in rows[0][0].shape[:2])
+    top = HEAD if heads else 0
+    size = (len(rows[0]) * (width + GAP) - GAP, top + len(rows) * (height + GAP) - GAP)
     whole = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(whole)
     for column, head in enumerate(heads):
@@ -175,7 +191,7 @@ def sheet(rows: Sequence[Sequence[Pixels]], heads: Iterable[str], scale: int) ->
     for y, row in enumerate(rows):
         for x, pixels in enumerate(row):
             picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS)
-            whole.paste(picture, (x * (width + GAP), HEAD + y * (height + GAP)))
+            whole.paste(picture, (x * (width + GAP), top + y * (height + GAP)))
     return whole
 
 

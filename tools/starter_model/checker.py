@@ -14,13 +14,14 @@ from random import Random
 import numpy as np
 import scenes
 from numpy.typing import NDArray
-from scenes import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, Scene, Thing
+from scenes import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Scene, Thing
 
 STANDS_OUT = 30.0  # RGB distance from the background
-SMALLEST_PART = 60  # pixels; the smallest thing drawn, a ring, has about 330
+SMALLEST_PART = 120  # pixels; the smallest thing drawn, a star, has about 300
 OUTLINE_LIMIT = 0.032  # mean squared difference to the nearest silhouette; more is no known shape
 COLOUR_LIMIT = 75.0  # RGB distance; more is no named colour
-PLACE_LIMIT = 8.0  # pixels from the position's middle
+PLACE_LIMIT = 16.0  # pixels from the position's middle
+SMALL_LIMIT = 37.7  # pixels; a thing whose longer side is more is large
 SILHOUETTE = 24  # pixels a side
 
 
@@ -33,7 +34,7 @@ class Sight:
 
 
 def look(picture: NDArray[np.uint8], shapes: tuple[str, ...] = SHAPES) -> Sight:
-    """What the picture [64, 64, 3] shows, of these shapes; things are sorted by position."""
+    """What the picture [128, 128, 3] shows, of these shapes; things are sorted by position."""
     pixels = _without_grain(picture.astype(np.float32))
     ground = np.median(_border(pixels), axis=0)
     parts = _parts(np.linalg.norm(_smooth(pixels) - ground, axis=2))
@@ -49,6 +50,10 @@ def agreement(sight: Sight, scene: Scene) -> dict[str, bool]:
     for name in ("shape", "colour", "position"):
         seen = [getattr(thing, name) for thing in sight.things]
         result[name] = seen == [getattr(thing, name) for thing in wanted]
+    # A size that the scene leaves open is whatever is seen.
+    result["size"] = len(sight.things) == len(wanted) and all(
+        thing.size in ("", seen.size) for seen, thing in zip(sight.things, wanted, strict=True)
+    )
     result["all"] = all(result.values())
     return result
 
@@ -58,7 +63,7 @@ def _order(thing: Thing) -> tuple[str, str, str]:
 
 
 def _border(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    edge = 2
+    edge = 4
     rows = (pixels[:edge], pixels[-edge:], pixels[:, :edge].swapaxes(0, 1))
     return np.concatenate([row.reshape(-1, 3) for row in rows])
 
@@ -73,7 +78,7 @@ def _without_grain(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """The pixels less what the grain tile does to the border, estimated on its two signs."""
     sign = scenes.GRAIN[:, :, 0] > 0
     edge = np.zeros_like(sign)
-    edge[:4] = edge[-4:] = edge[:, :4] = edge[:, -4:] = True
+    edge[:8] = edge[-8:] = edge[:, :8] = edge[:, -8:] = True
     raised, lowered = (np.median(pixels[edge & s], axis=0) for s in (sign, ~sign))
     grain = (raised - lowered) / 2
     return np.where(sign[:, :, None], pixels - grain, pixels + grain).clip(0, 255)
@@ -125,6 +130,7 @@ def _thing(
         shape=_shape(_silhouette(pixels, part, ground, colour), shapes),
         colour=_nearest(colour, COLOURS),
         position=_place(middle),
+        size="large" if max(np.ptp(xs), np.ptp(ys)) + 1 > SMALL_LIMIT else "small",
     )
 
 
@@ -183,14 +189,23 @@ def _shape(silhouette: NDArray[np.float32], shapes: tuple[str, ...]) -> str:
     return names[best] if errors[best] <= OUTLINE_LIMIT else "unknown"
 
 
+_KNOWN_FORMS = [
+    (size, quality)
+    for size in SIZES
+    for quality, count in (("plain", 12), ("blurry", 12), ("low quality", 6), ("noisy", 6))
+    for _ in range(count)
+]
+
+
 @cache
 def _known_silhouettes(shapes: tuple[str, ...]) -> tuple[list[str], NDArray[np.float32]]:
     """Silhouettes of drawn things, clean, blurred and grained: names and [N, 24, 24]."""
     rng = Random("silhouettes")
     names, known = [], []
     for shape in shapes:
-        for quality in ("plain",) * 12 + ("blurry",) * 12 + ("low quality",) * 6 + ("noisy",) * 6:
-            scene = Scene((Thing(shape, "red", rng.choice(tuple(POSITIONS))),), "white", quality)
+        for size, quality in _KNOWN_FORMS:
+            thing = Thing(shape, "red", rng.choice(tuple(POSITIONS)), size)
+            scene = Scene((thing,), "white", quality)
             pixels = _without_grain(np.asarray(scenes.draw(scene, rng), dtype=np.float32))
             ground = np.median(_border(pixels), axis=0)
             far = np.linalg.norm(_smooth(pixels) - ground, axis=2)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -29,11 +30,12 @@ from scenes import Scene
 from shares import wilson
 
 from graphengine.engine import Engine
+from graphengine.settings import Settings
 from graphengine.workflow import Workflow, load_workflow
 
 FIGURES = Path(__file__).parents[2] / "docs/figures/settings.json"
 WORKFLOW = Path(__file__).parents[2] / "workflows/text_to_image.json"
-ATTRIBUTES = ("shape", "colour", "background", "position", "count", "all")
+ATTRIBUTES = ("shape", "colour", "size", "background", "position", "count", "all")
 GRID_COLUMNS = 12
 
 
@@ -108,14 +110,15 @@ def judge_model(
     """The model on captions of held-out combinations, and its pictures."""
     rng = Random(f"evaluate {things} {seed}")
     chosen = [scenes.random_scene(rng, things=things, unseen=True) for _ in range(count)]
-    engine = Engine.open()
     pictures = []
     began = time.monotonic()
-    for i, scene in enumerate(chosen):
-        one = workflow.set("Prompt.text", scenes.full_caption(scene, rng))
-        one = one.set("Sampler.seed", seed * 1_000_000 + i)
-        result = engine.run(one, targets=["6"]).raise_for_status()
-        pictures.append(_picture(result.outputs["6"][0]))
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Engine.open(Settings(base_directory=Path(folder), cache_disk="0"))
+        for i, scene in enumerate(chosen):
+            one = workflow.set("Prompt.text", scenes.full_caption(scene, rng))
+            one = one.set("Sampler.seed", seed * 1_000_000 + i)
+            result = engine.run(one, targets=["6"]).raise_for_status()
+            pictures.append(_picture(result.outputs["6"][0]))
     seconds = (time.monotonic() - began) / count
     title = f"model, {things} thing{'s' * (things > 1)}, unseen ({seconds:.2f} s a picture)"
     return _row(title, chosen, pictures), pictures
@@ -152,13 +155,12 @@ def _line(row: Row) -> str:
 
 
 def _grid(pictures: Sequence[NDArray[np.uint8]]) -> Image.Image:
-    """The pictures in rows of twelve, enlarged by two."""
+    """The pictures in rows of twelve."""
     rows = [
         np.concatenate(pictures[i : i + GRID_COLUMNS], axis=1)
         for i in range(0, len(pictures) - GRID_COLUMNS + 1, GRID_COLUMNS)
     ]
-    whole = Image.fromarray(np.concatenate(rows))
-    return whole.resize((whole.width * 2, whole.height * 2), Image.Resampling.NEAREST)
+    return Image.fromarray(np.concatenate(rows))
 
 
 if __name__ == "__main__":

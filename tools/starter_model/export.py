@@ -32,7 +32,7 @@ METADATA = {
     "modelspec.description": "Coloured shapes on plain backgrounds, trained from drawn scenes.",
     "modelspec.license": "Apache-2.0",
     "modelspec.prediction_type": "v",
-    "modelspec.resolution": "64x64",
+    "modelspec.resolution": "128x128",
 }
 
 
@@ -102,16 +102,16 @@ def _key_of(tensors: dict[str, Tensor], ending: str) -> str:
 
 
 def _unet_layout() -> UNetLayout:
-    levels = len(networks.UNET_WIDTHS)
+    depths = tuple(int(attends) for attends in networks.UNET_ATTENDS)
     return UNetLayout(
         style="ldm",
         in_channels=4,
         out_channels=4,
         channels=networks.UNET_WIDTHS,
-        blocks=(1,) * levels,
-        down_depths=(1,) * (levels - 1) + (0,),
+        blocks=(1,) * len(depths),
+        down_depths=depths,
         middle_depth=1,
-        up_depths=(0,) + (1,) * (levels - 1),
+        up_depths=depths[::-1],
         context_width=networks.TEXT_WIDTH,
         linear_projection=False,
     )

@@ -18,18 +18,19 @@ TEXT_WIDTH = 128
 TEXT_LAYERS = 4
 TEXT_HEADS = 2
 UNET_WIDTHS = (64, 128, 128)
-VAE_WIDTHS = (32, 32, 64, 128)
+UNET_ATTENDS = (False, True, True)  # at 16×16 attention would cost as much as all the rest
+VAE_WIDTHS = (32, 32, 64, 96)
 
 
 def build_vae() -> AutoencoderKL:
-    """An untrained KL autoencoder: pictures [B, 3, 64, 64] to latents [B, 4, 8, 8]."""
+    """An untrained KL autoencoder: pictures [B, 3, 128, 128] to latents [B, 4, 16, 16]."""
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * len(VAE_WIDTHS),
         up_block_types=("UpDecoderBlock2D",) * len(VAE_WIDTHS),
         block_out_channels=VAE_WIDTHS,
         layers_per_block=1,
         latent_channels=4,
-        sample_size=64,
+        sample_size=128,
     )
 
 
@@ -57,14 +58,17 @@ def build_text_encoder(words: int) -> CLIPTextModel:
 
 
 def build_unet() -> UNet2DConditionModel:
-    """An untrained denoiser of latents [B, 4, 8, 8] under encodings [B, 77, 128]."""
-    levels = len(UNET_WIDTHS)
+    """An untrained denoiser of latents [B, 4, 16, 16] under encodings [B, 77, 128]."""
     return UNet2DConditionModel(
-        sample_size=8,
+        sample_size=16,
         block_out_channels=UNET_WIDTHS,
         layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D",) * (levels - 1) + ("DownBlock2D",),
-        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * (levels - 1),
+        down_block_types=tuple(
+            "CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in UNET_ATTENDS
+        ),
+        up_block_types=tuple(
+            "CrossAttnUpBlock2D" if attends else "UpBlock2D" for attends in reversed(UNET_ATTENDS)
+        ),
         cross_attention_dim=TEXT_WIDTH,
         attention_head_dim=8,
     )

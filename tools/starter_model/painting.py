@@ -28,13 +28,17 @@ from graphengine.folders import reference
 from graphengine.sockets import Clip, Conditioning, FileRef, Latent, Model, Vae
 
 BATCH = 50
+LATENT = scenes.SIZE // 8
 VIVID = "graphengine-starter-vivid.safetensors"
 NEGATIVE = "low quality, blurry, noisy"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The eight settings of one evaluation; the defaults are those of the shipped workflow."""
+    """The eight settings of one evaluation; the defaults are the shipped workflow's but for CFG.
+
+    That is 2 there, and 3 here: what a setting does shows more clearly.
+    """
 
     negative: str = NEGATIVE
     vae: str | None = None
@@ -83,7 +87,7 @@ class Painter:
         )
 
     def latents(self, asked: Asked, setting: Setting) -> Tensor:
-        """Finished latents, unscaled: [N, 4, 8, 8]; equal seeds give equal noise."""
+        """Finished latents, unscaled: [N, 4, 16, 16]; equal seeds give equal noise."""
         model = self._model(setting)
         negative = self.condition([setting.negative], setting.clip_skip)
         parts = []
@@ -92,7 +96,7 @@ class Painter:
             result = sample(
                 self.store,
                 model,
-                Latent(torch.zeros(len(texts), 4, 8, 8)),
+                Latent(torch.zeros(len(texts), 4, LATENT, LATENT)),
                 self.condition(texts, setting.clip_skip),
                 negative,
                 seed=setting.seed + first,
@@ -105,7 +109,7 @@ class Painter:
         return torch.cat(parts)
 
     def pictures(self, asked: Asked, setting: Setting) -> NDArray[np.uint8]:
-        """The pictures: [N, 64, 64, 3] uint8."""
+        """The pictures: [N, 128, 128, 3] uint8."""
         return self.decode(self.latents(asked, setting), setting.vae)
 
     def decode(self, latents: Tensor, name: str | None = None) -> NDArray[np.uint8]:

@@ -10,16 +10,15 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-SIZE = 64
-SUPERSAMPLE = 4
+SIZE = 128
+SUPERSAMPLE = 3
 HELD_OUT_PERCENT = 15
 WASH_OUT = 0.3  # towards gray, in low-quality pictures
 
@@ -32,6 +31,8 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "purple": (140, 45, 190),
     "pink": (255, 135, 195),
     "cyan": (55, 215, 225),
+    "magenta": (235, 20, 170),
+    "lime": (150, 240, 20),
 }
 BACKGROUNDS: dict[str, tuple[int, int, int]] = {
     "white": (250, 250, 250),
@@ -40,17 +41,23 @@ BACKGROUNDS: dict[str, tuple[int, int, int]] = {
     "brown": (105, 65, 38),
     "navy": (18, 22, 82),
     "beige": (236, 216, 178),
+    "teal": (0, 105, 105),
+    "lavender": (205, 190, 250),
 }
 POSITIONS: dict[str, tuple[int, int]] = {
-    "left": (16, 32),
-    "right": (48, 32),
-    "top": (32, 16),
-    "bottom": (32, 48),
-    "center": (32, 32),
+    "left": (32, 64),
+    "right": (96, 64),
+    "top": (64, 32),
+    "bottom": (64, 96),
+    "center": (64, 64),
 }
 OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
-SHAPES = ("circle", "square", "triangle", "star", "heart", "cross", "diamond", "ring")
+SHAPES = (
+    *("circle", "square", "triangle", "star", "heart", "cross", "diamond", "ring"),
+    *("oval", "moon", "arrow", "hourglass"),
+)
 NEW_SHAPES = ("pentagon",)  # in no picture or caption of the base's training
+SIZES = {"small": (15.0, 16.5), "large": (24.0, 27.0)}  # radius in pixels, from and to
 QUALITIES = ("plain", "sharp", "blurry", "noisy", "low quality")
 
 
@@ -61,6 +68,7 @@ class Thing:
     shape: str
     colour: str
     position: str
+    size: str = ""  # one of SIZES; "" where a caption leaves it open
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,7 @@ class Wording:
     names_things: bool = True
     names_background: bool = True
     names_position: bool = True
+    names_size: bool = True
 
 
 def is_held_out(thing: Thing, background: str) -> bool:
@@ -102,7 +111,7 @@ def random_scene(rng: Random, *, things: int = 1, unseen: bool = False) -> Scene
 
 
 def draw(scene: Scene, rng: Random) -> Image.Image:
-    """The scene's picture, 64×64 RGB, with a slight jitter of place, size and colours."""
+    """The scene's picture, 128×128 RGB, with a slight jitter of place, size and colours."""
     ground = _jitter_colour(BACKGROUNDS[scene.background], rng)
     large = Image.new("RGB", (SIZE * SUPERSAMPLE, SIZE * SUPERSAMPLE), ground)
     pen = ImageDraw.Draw(large)
@@ -126,6 +135,7 @@ def caption(scene: Scene, rng: Random) -> Wording:
         text.replace("a orange", "an orange"),
         names_background=wording.names_background,
         names_position=wording.names_position,
+        names_size=wording.names_size,
     )
 
 
@@ -133,44 +143,51 @@ def full_caption(scene: Scene, rng: Random) -> str:
     """A wording that names everything in the scene."""
     while True:
         wording = caption(scene, rng)
-        if wording.names_things and wording.names_background and wording.names_position:
+        if replace(wording, text="") == Wording(""):
             return wording.text
 
 
 def read(text: str) -> Scene | None:
-    """The scene that a caption of this grammar names in full; None where a part is left open."""
-    words = re.findall("[a-z]+", text.lower())
+    """The scene that a caption of this grammar names; None where more than a size is left open."""
+    words = ["", *re.findall("[a-z]+", text.lower())]
     names = [
-        (colour, shape)
-        for colour, shape in pairwise(words)
+        (_size_of(before), colour, shape)
+        for before, colour, shape in zip(words, words[1:], words[2:], strict=False)
         if colour in COLOURS and shape in SHAPES + NEW_SHAPES
     ]
     places = [place for word in words if (place := _place_of(word))]
     grounds = [ground for ground in BACKGROUNDS if {ground, *_GRAY.get(ground, ())} & {*words}]
     if not names or len(names) != len(places) or len(grounds) != 1:
         return None
-    things = (Thing(shape, colour, p) for (colour, shape), p in zip(names, places, strict=True))
+    things = (
+        Thing(shape, colour, place, size)
+        for (size, colour, shape), place in zip(names, places, strict=True)
+    )
     return Scene(tuple(things), grounds[0])
 
 
 def pictures(scenes: Sequence[Scene], rng: Random) -> NDArray[np.uint8]:
-    """The scenes drawn: [N, 64, 64, 3] uint8."""
+    """The scenes drawn: [N, 128, 128, 3] uint8."""
     return np.stack([np.asarray(draw(scene, rng)) for scene in scenes])
 
 
 def training_scene(rng: Random) -> Scene:
-    """A scene as training mixes them: 35 % with two things, 25 % with a quality word."""
-    scene = random_scene(rng, things=2 if rng.random() < 0.35 else 1)
+    """A scene as training mixes them: half with two things, 25 % with a quality word."""
+    scene = random_scene(rng, things=2 if rng.random() < 0.5 else 1)
     quality = rng.choice(QUALITIES[1:]) if rng.random() < 0.25 else "plain"
     return Scene(scene.things, scene.background, quality)
 
 
 def _random_things(rng: Random, count: int) -> tuple[Thing, ...]:
     place = rng.choice(tuple(POSITIONS) if count == 1 else tuple(OPPOSITE))
-    first = Thing(rng.choice(SHAPES), rng.choice(tuple(COLOURS)), place)
-    if count == 1:
-        return (first,)
-    return first, Thing(rng.choice(SHAPES), rng.choice(tuple(COLOURS)), OPPOSITE[place])
+    first = _random_thing(rng, place)
+    return (first,) if count == 1 else (first, _random_thing(rng, OPPOSITE[place]))
+
+
+def _random_thing(rng: Random, place: str) -> Thing:
+    names = (rng.choice(tuple(choices)) for choices in (SHAPES, COLOURS, SIZES))
+    shape, colour, size = names
+    return Thing(shape, colour, place, size)
 
 
 def _jitter_colour(colour: tuple[int, int, int], rng: Random) -> tuple[int, int, int]:
@@ -182,13 +199,16 @@ def _draw_thing(
     pen: ImageDraw.ImageDraw, thing: Thing, ground: tuple[int, int, int], rng: Random
 ) -> None:
     scale = SUPERSAMPLE
-    x, y = (scale * (c + rng.uniform(-1.5, 1.5)) for c in POSITIONS[thing.position])
-    radius = scale * rng.uniform(12.0, 13.5)
+    x, y = (scale * (c + rng.uniform(-3, 3)) for c in POSITIONS[thing.position])
+    radius = scale * rng.uniform(*SIZES[thing.size])
     colour = _jitter_colour(COLOURS[thing.colour], rng)
     if thing.shape in ("circle", "ring"):
         pen.ellipse(_box(x, y, 0.95 * radius), fill=colour)
         if thing.shape == "ring":
             pen.ellipse(_box(x, y, 0.5 * radius), fill=ground)
+        return
+    if thing.shape == "oval":
+        pen.ellipse((x - radius, y - 0.6 * radius, x + radius, y + 0.6 * radius), fill=colour)
         return
     outline = _OUTLINES[thing.shape]
     pen.polygon([(x + radius * u, y + radius * v) for u, v in outline], fill=colour)
@@ -216,6 +236,21 @@ def _heart() -> list[tuple[float, float]]:
     return corners
 
 
+def _moon() -> list[tuple[float, float]]:
+    """A crescent: the unit circle less one around (0.45, 0) that meets it at 50 degrees."""
+    horn, aside = math.radians(50), 0.45
+    inner = math.hypot(math.cos(horn) - aside, math.sin(horn))
+    inner_horn = math.atan2(math.sin(horn), math.cos(horn) - aside)
+    corners = []
+    for i in range(41):
+        angle = horn + 2 * (math.pi - horn) * i / 40
+        corners.append((math.cos(angle), math.sin(angle)))
+    for i in range(1, 40):
+        angle = -inner_horn - 2 * (math.pi - inner_horn) * i / 40
+        corners.append((aside + inner * math.cos(angle), inner * math.sin(angle)))
+    return [(u + 0.18, v) for u, v in corners]
+
+
 _OUTLINES: dict[str, list[tuple[float, float]]] = {
     "square": [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)],
     "triangle": [(0, -0.95), (1.0, 0.8), (-1.0, 0.8)],
@@ -227,6 +262,15 @@ _OUTLINES: dict[str, list[tuple[float, float]]] = {
     "pentagon": [
         (math.sin(2 * math.pi * i / 5), 0.08 - math.cos(2 * math.pi * i / 5)) for i in range(5)
     ],
+    "arrow": [
+        *((-1, -0.3), (0.1, -0.3), (0.1, -0.85), (1, 0)),
+        *((0.1, 0.85), (0.1, 0.3), (-1, 0.3)),
+    ],
+    "hourglass": [
+        *((-0.8, -0.95), (0.8, -0.95), (0.2, 0)),
+        *((0.8, 0.95), (-0.8, 0.95), (-0.2, 0)),
+    ],
+    "moon": _moon(),
     "star": _star(),
     "heart": _heart(),
 }
@@ -234,19 +278,19 @@ _OUTLINES: dict[str, list[tuple[float, float]]] = {
 
 def _degrade(picture: Image.Image, quality: str, rng: Random) -> Image.Image:
     if quality == "blurry":
-        return picture.filter(ImageFilter.GaussianBlur(rng.uniform(2.2, 3.0)))
+        return picture.filter(ImageFilter.GaussianBlur(rng.uniform(2.8, 3.6)))
     if quality == "noisy":
-        return _add_grain(picture, rng, rng.uniform(22, 34))
+        return _add_grain(picture, rng, rng.uniform(14, 24))
     if quality == "low quality":
-        blurred = picture.filter(ImageFilter.GaussianBlur(rng.uniform(1.6, 2.2)))
-        return _add_grain(_wash_out(blurred), rng, rng.uniform(12, 20))
+        blurred = picture.filter(ImageFilter.GaussianBlur(rng.uniform(2.2, 3.0)))
+        return _add_grain(_wash_out(blurred), rng, rng.uniform(8, 14))
     return picture
 
 
 def _grain_tile() -> NDArray[np.float32]:
     # One fixed coarse pattern: an autoencoder would average fine random grain away.
-    coarse = np.random.default_rng(7).choice([-1.0, 1.0], size=(SIZE // 4, SIZE // 4))
-    return np.kron(coarse, np.ones((4, 4))).astype(np.float32)[:, :, None]
+    coarse = np.random.default_rng(7).choice([-1.0, 1.0], size=(SIZE // 8, SIZE // 8))
+    return np.kron(coarse, np.ones((8, 8))).astype(np.float32)[:, :, None]
 
 
 GRAIN = _grain_tile()
@@ -275,6 +319,11 @@ _QUALITY_WORDS: dict[str, tuple[str, ...]] = {
     "noisy": ("noisy", "grainy", "noisy picture", "noise"),
     "low quality": ("low quality", "bad quality", "worst quality", "low quality picture"),
 }
+_SIZE_WORDS: dict[str, tuple[str, ...]] = {
+    "small": ("small", "little", "tiny"),
+    "large": ("large", "big", "huge"),
+}
+_SIZE_NAMED = 0.7  # of the captions; the others leave every size open
 _GRAY = {"gray": ("gray", "grey")}
 _ONE_THING = (
     "a {thing} {place}, {ground} background",
@@ -309,6 +358,16 @@ def _ground_words(background: str, rng: Random) -> str:
     return rng.choice(_GRAY.get(background, (background,)))
 
 
+def _size_of(word: str) -> str:
+    """The size that a word names, "" if none."""
+    return next((size for size, words in _SIZE_WORDS.items() if word in words), "")
+
+
+def _named(thing: Thing, rng: Random, *, with_size: bool) -> str:
+    name = f"{thing.colour} {thing.shape}"
+    return f"{rng.choice(_SIZE_WORDS[thing.size])} {name}" if with_size else name
+
+
 def _place_of(word: str) -> str | None:
     if word in POSITIONS:
         return word
@@ -323,28 +382,31 @@ def _place_of(word: str) -> str | None:
 
 def _one_thing(scene: Scene, rng: Random) -> Wording:
     thing = scene.things[0]
-    name = f"{thing.colour} {thing.shape}"
+    sized = rng.random() < _SIZE_NAMED
+    name = _named(thing, rng, with_size=sized)
     ground = _ground_words(scene.background, rng)
     place = rng.choice(_POSITION_WORDS[thing.position])
     chance = rng.random()
     if chance < 0.05:
         text = rng.choice((f"a {name}", name, f"a picture of a {name}"))
-        return Wording(text, names_background=False, names_position=False)
+        return Wording(text, names_background=False, names_position=False, names_size=sized)
     if chance < 0.10:
         text = rng.choice((f"a {name} on a {ground} background", f"{name}, {ground} background"))
-        return Wording(text, names_position=False)
+        return Wording(text, names_position=False, names_size=sized)
     if chance < 0.13:
-        return Wording(f"a {name} {place}", names_background=False)
-    return Wording(rng.choice(_ONE_THING).format(thing=name, place=place, ground=ground))
+        return Wording(f"a {name} {place}", names_background=False, names_size=sized)
+    text = rng.choice(_ONE_THING).format(thing=name, place=place, ground=ground)
+    return Wording(text, names_size=sized)
 
 
 def _two_things(scene: Scene, rng: Random) -> Wording:
     one, two = scene.things
+    sized = rng.random() < _SIZE_NAMED
     text = rng.choice(_TWO_THINGS).format(
-        thing=f"{one.colour} {one.shape}",
+        thing=_named(one, rng, with_size=sized),
         place=rng.choice(_POSITION_WORDS[one.position]),
-        other=f"{two.colour} {two.shape}",
+        other=_named(two, rng, with_size=sized),
         there=rng.choice(_POSITION_WORDS[two.position]),
         ground=_ground_words(scene.background, rng),
     )
-    return Wording(text)
+    return Wording(text, names_size=sized)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -109,8 +109,10 @@ def _loss(starter: base.Base, latents: Tensor, rows: Tensor) -> Tensor:
     z = latents[chosen]
     t = train_unet.timesteps(BATCH)
     x, v = train_unet.noised(z, torch.randn_like(z), t)
-    words = starter.encode_ids(rows[chosen])
-    return (starter.unet(x, t, words).sample - v).square().mean()
+    with networks.half_precision():
+        words = starter.encode_ids(rows[chosen])
+        out = starter.unet(x, t, words).sample
+    return (out.float() - v).square().mean()
 
 
 def _bad_scene(rng: Random) -> scenes.Scene:
@@ -128,7 +130,7 @@ def _bad_caption(scene: scenes.Scene, rng: Random) -> str:
 def _pentagon(rng: Random) -> scenes.Scene:
     scene = scenes.training_scene(rng)
     thing = scene.things[0]
-    return scenes.Scene((scenes.Thing("pentagon", thing.colour, thing.position),), scene.background)
+    return scenes.Scene((replace(thing, shape="pentagon"),), scene.background)
 
 
 def _pentagon_caption(scene: scenes.Scene, rng: Random) -> str:

@@ -31,13 +31,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 OUT = STARTER_FOLDER / "loras/graphengine-starter-lcm.safetensors"
-RANK = 12
+RANK = 10
 GUIDANCE = 1.5
 GRID = 20  # timesteps between two neighbours of the finest grid
 SKIPS = (100, 60, 20)  # for a third of the training each
 HUBER = 0.01
-POOL = 1_000
-BATCH = 16
+POOL = 4_000
+BATCH = 24
 Pool = tuple[Tensor, Tensor]
 
 
@@ -69,7 +69,7 @@ def train(path: Path, samples: int, lr: float) -> dict[str, Tensor]:
 
 
 def draw_pool(starter: base.Base) -> Pool:
-    """Scenes as latents [N, 4, 8, 8], and their captions' encodings [N, 77, 128] in half floats."""
+    """Scenes as latents [N, 4, 16, 16], and their captions' encodings [N, 77, 128] in float16."""
     rng = Random("lcm")
     chosen = [scenes.training_scene(rng) for _ in range(POOL)]
     z = [train_unet.latents_of(chosen[i : i + 500], rng) for i in range(0, POOL, 500)]
@@ -135,11 +135,12 @@ def _loss(unet: nn.Module, pool: Pool, empty: Tensor, skip: int) -> Tensor:
     t = GRID * torch.randint(1, 1000 // GRID + 1, (BATCH,)) - 1
     before = (t - skip).clamp(min=-1)
     x, _ = train_unet.noised(z, torch.randn_like(z), t)
-    with torch.no_grad():
+    with torch.no_grad(), networks.half_precision():
         x_before = _teacher_step(unet, x, t, before, words, empty)
         target = _answer(unet, x_before, before.clamp(min=0), words)
         target = torch.where((before < 0)[:, None, None, None], x_before, target)
-    error = _answer(unet, x, t, words) - target
+    with networks.half_precision():
+        error = _answer(unet, x, t, words) - target
     return ((error.square() + HUBER**2).sqrt() - HUBER).mean()
 
 
@@ -149,7 +150,7 @@ def _teacher_step(
     """One DDIM step of the base with guidance, from t to `before` (-1: no noise)."""
     unet.lora_on = False
     both = torch.cat([words, empty.expand_as(words)])
-    right, free = unet(x.repeat(2, 1, 1, 1), t.repeat(2), both).sample.chunk(2)
+    right, free = unet(x.repeat(2, 1, 1, 1), t.repeat(2), both).sample.float().chunk(2)
     unet.lora_on = True
     v = free + GUIDANCE * (right - free)
     alpha, sigma = _levels(t)
@@ -160,7 +161,7 @@ def _teacher_step(
 def _answer(unet: nn.Module, x: Tensor, t: Tensor, words: Tensor) -> Tensor:
     """The clean latent that the network sees in x."""
     alpha, sigma = _levels(t)
-    return alpha * x - sigma * unet(x, t, words).sample
+    return alpha * x - sigma * unet(x, t, words).sample.float()
 
 
 def _levels(t: Tensor) -> tuple[Tensor, Tensor]:

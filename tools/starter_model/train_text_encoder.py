@@ -1,8 +1,8 @@
 """Train the text encoder: `python train_text_encoder.py [--steps N] [--state DIR]`.
 
 It learns to tell, from the encoding at the end token and at every padding token, what the scene
-of a caption is: which shape and colour stand at each position, the background, the quality and
-the count. Afterwards it is frozen, and the linear readers are thrown away.
+of a caption is: which shape, colour and size stand at each position, the background, the quality
+and the count. Afterwards it is frozen, and the linear readers are thrown away.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import captions
 import networks
 import scenes
 import torch
-from scenes import BACKGROUNDS, COLOURS, POSITIONS, QUALITIES, SHAPES, Scene, Wording
+from scenes import BACKGROUNDS, COLOURS, POSITIONS, QUALITIES, SHAPES, SIZES, Scene, Wording
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,18 +25,18 @@ BATCH = 64
 SHORT = 32  # tokens; no caption is longer, so most steps leave out the later padding
 LONG_SHARE = 0.3  # of the steps, at the end, see all 77 tokens
 PLACES = (*POSITIONS, "anywhere")
-# Classes of each question: background, quality, count, then shape and colour at each place.
+# Classes of each question: background, quality, count, then shape, colour and size at each place.
 CLASSES = (
     len(BACKGROUNDS) + 1,
     len(QUALITIES),
     3,
-    *(len(names) + 1 for _ in PLACES for names in (SHAPES, COLOURS)),
+    *(len(names) + 1 for _ in PLACES for names in (SHAPES, COLOURS, SIZES)),
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=2_000)
+    parser.add_argument("--steps", type=int, default=2_500)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--state")
     options = parser.parse_args()
@@ -117,6 +117,8 @@ def truths(scene: Scene, wording: Wording) -> list[int]:
         thing = at.get(place)
         answers.append(SHAPES.index(thing.shape) if thing else len(SHAPES))
         answers.append(list(COLOURS).index(thing.colour) if thing else len(COLOURS))
+        sized = thing and wording.names_size
+        answers.append(list(SIZES).index(thing.size) if sized else len(SIZES))
     return answers
 
 

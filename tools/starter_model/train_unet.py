@@ -23,7 +23,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, distributed, nn
 
-POOL = 8_000  # scenes a process
+POOL = 24_000  # scenes a process
 EMPTY_SHARE = 0.12
 FOREGROUND_WEIGHT = 3.0
 FOREGROUND_UNTIL = 0.7  # of the training
@@ -45,17 +45,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class Pool:
-    """Drawn scenes: latents [N, 4, 8, 8], where things are [N, 1, 8, 8], captions' rows [N, 77]."""
+    """Drawn scenes.
+
+    Latents [N, 4, 16, 16], where things are [N, 1, 16, 16], captions encoded [N, 77, 128].
+    """
 
     latents: Tensor
     foreground: Tensor
-    rows: Tensor
+    words: Tensor
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=90_000)
-    parser.add_argument("--batch", type=int, default=24, help="a process")
+    parser.add_argument("--samples", type=int, default=256_000)
+    parser.add_argument("--batch", type=int, default=32, help="a process")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--state")
@@ -77,7 +80,7 @@ def train(rank: int, folder: Path, samples: int, batch: int, lr: float) -> None:
     networks.speed_up(unet)
     rng = Random(f"unet {rank} {progress.step}")
     torch.manual_seed(rng.randrange(2**32))
-    pool = draw_pool(rng)
+    pool = draw_pool(rng, text)
     empty = text(captions.rows([""])).last_hidden_state.detach()
     if rank == 0:
         print(f"training from {progress.samples} samples to {samples}", flush=True)
@@ -88,7 +91,7 @@ def train(rank: int, folder: Path, samples: int, batch: int, lr: float) -> None:
         for group in optimizer.param_groups:
             group["lr"] = lr * _schedule(progress.step, share)
         weight = FOREGROUND_WEIGHT if share < FOREGROUND_UNTIL else 0.0
-        loss = _loss(unet, text, empty, pool, batch, weight)
+        loss = _loss(unet, empty, pool, batch, weight)
         optimizer.zero_grad()
         loss.backward()
         parallel.average_gradients(unet)
@@ -105,7 +108,7 @@ def train(rank: int, folder: Path, samples: int, batch: int, lr: float) -> None:
                 flush=True,
             )
         if rank == 0 and (progress.step % SAVE_EVERY == 0 or progress.samples >= samples):
-            gap = words_matter(unet, text, pool)
+            gap = words_matter(unet, pool)
             print("error under right / swapped words: {:.4f} / {:.4f}".format(*gap), flush=True)
             state = {
                 "unet": unet.state_dict(),
@@ -123,21 +126,21 @@ def trained_text_encoder(folder: Path) -> nn.Module:
     return text.requires_grad_(False).eval()
 
 
-def draw_pool(rng: Random, count: int = POOL) -> Pool:
+def draw_pool(rng: Random, text: nn.Module, count: int = POOL) -> Pool:
     """`count` training scenes, drawn, encoded and captioned."""
-    parts = [_draw_part(rng) for _ in range(count // 500)]
+    parts = [_draw_part(rng, text) for _ in range(count // 500)]
     return Pool(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 @torch.no_grad()
-def words_matter(unet: nn.Module, text: nn.Module, pool: Pool) -> tuple[float, float]:
+def words_matter(unet: nn.Module, pool: Pool) -> tuple[float, float]:
     """The error of v over 128 scenes, under their own captions and under their neighbours'."""
     z = pool.latents[:128]
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn(z.shape, generator=generator)
     t = torch.linspace(100, 999, len(z)).long()
     x, v = noised(z, noise, t)
-    words = text(pool.rows[:128]).last_hidden_state
+    words = pool.words[:128].float()
     right, swapped = (
         float((unet(x, t, w).sample - v).square().mean()) for w in (words, words.roll(1, 0))
     )
@@ -152,44 +155,45 @@ def noised(z: Tensor, noise: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def latents_of(chosen: list[scenes.Scene], rng: Random) -> Tensor:
-    """The latents of scenes, drawn: [N, 4, 8, 8]."""
+    """The latents of scenes, drawn: [N, 4, 16, 16]."""
     pictures = torch.from_numpy(scenes.pictures(chosen, rng)).permute(0, 3, 1, 2)
     return latents.encode(pictures.float().div(127.5).sub(1))
 
 
-def _draw_part(rng: Random) -> tuple[Tensor, Tensor, Tensor]:
+def _draw_part(rng: Random, text: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
     chosen = [scenes.training_scene(rng) for _ in range(500)]
     z = latents_of(chosen, rng)
     rows = captions.rows([scenes.caption(scene, rng).text for scene in chosen])
-    return z, torch.from_numpy(_foreground(chosen)), rows
+    with torch.no_grad(), networks.half_precision():
+        words = text(rows).last_hidden_state.bfloat16()
+    return z, torch.from_numpy(_foreground(chosen)), words
 
 
 def _foreground(chosen: list[scenes.Scene]) -> np.ndarray:
-    """1 for the patches around each scene's things: [N, 1, 8, 8] float32."""
-    result = np.zeros((len(chosen), 1, 8, 8), dtype=np.float32)
+    """1 for the patches around each scene's things: [N, 1, 16, 16] float32."""
+    result = np.zeros((len(chosen), 1, 16, 16), dtype=np.float32)
     for mask, scene in zip(result, chosen, strict=True):
         for thing in scene.things:
             x, y = (c // 8 for c in scenes.POSITIONS[thing.position])
-            mask[0, y - 2 : y + 2, x - 2 : x + 2] = 1
+            reach = 4 if thing.size == "large" else 3
+            mask[0, y - reach : y + reach, x - reach : x + reach] = 1
     return result
 
 
 def _loss(
     unet: UNet2DConditionModel,
-    text: nn.Module,
     empty: Tensor,
     pool: Pool,
     batch: int,
     foreground_weight: float,
 ) -> Tensor:
-    chosen = torch.randint(len(pool.rows), (batch,))
+    chosen = torch.randint(len(pool.latents), (batch,))
     z = pool.latents[chosen]
     t = timesteps(batch)
     x, v = noised(z, torch.randn_like(z), t)
+    words = pool.words[chosen].float()
+    words = torch.where(torch.rand(batch, 1, 1) < EMPTY_SHARE, empty, words)
     with networks.half_precision():
-        with torch.no_grad():
-            words = text(pool.rows[chosen]).last_hidden_state.float()
-        words = torch.where(torch.rand(batch, 1, 1) < EMPTY_SHARE, empty, words)
         out = unet(x, t, words).sample
     place = 1 + foreground_weight * pool.foreground[chosen]
     return (place / place.mean() * (out.float() - v).square()).mean()

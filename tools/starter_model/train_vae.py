@@ -1,7 +1,8 @@
 """Train half of the autoencoder: `python train_vae.py {decoder,encoder} [--state DIR]`.
 
 The latents are given (`latents.py`), so the halves train apart, beside each other and beside the
-denoiser. Reads and writes `decoder.pt` or `encoder.pt` in the state folder.
+denoiser. Most of the training sees quarters of pictures, the end of it whole ones. Reads and writes
+`decoder.pt` or `encoder.pt` in the state folder.
 """
 
 from __future__ import annotations
@@ -22,20 +23,22 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torch.nn import functional
 
-BATCH = 16
+BATCH = 16  # quarters; or a fourth as many whole pictures
 POOL = 20_000
+CROP = scenes.SIZE // 2
+WHOLE_FROM = 0.75  # of the training
 MOST_NOISE = 0.2  # of the latents that the decoder sees: it learns to forgive the denoiser's errors
 FOREGROUND_WEIGHT = 4.0
 SAVE_EVERY = 250
-DEFAULT_SAMPLES = {"decoder": 60_000, "encoder": 16_000}
+DEFAULT_SAMPLES = {"decoder": 64_000, "encoder": 16_000}
 
-Loss = Callable[[AutoencoderKL, Tensor], tuple[Tensor, str]]
+Loss = Callable[[AutoencoderKL, Tensor, Tensor], tuple[Tensor, str]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("half", choices=("decoder", "encoder"))
-    parser.add_argument("--samples", type=int, help="in all, default 60,000 and 16,000")
+    parser.add_argument("--samples", type=int, help="in all, default 64,000 and 16,000")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--state")
     options = parser.parse_args()
@@ -46,7 +49,7 @@ def main() -> None:
 
 
 def train(half: str, path: Path, *, samples: int, lr: float) -> None:
-    """Train one half until `samples` pictures are seen, going on from a state at `path`."""
+    """Train one half until `samples` quarters are seen, going on from a state at `path`."""
     torch.manual_seed(0)
     vae = networks.build_vae()
     network = networks.vae_half(vae, half)
@@ -70,7 +73,7 @@ def train(half: str, path: Path, *, samples: int, lr: float) -> None:
         rate = lr * min(1.0, (seen + BATCH) / 1600) * _cosine(seen / samples)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss, report = loss_of(vae, _batch(pool))
+        loss, report = loss_of(vae, *batch(pool, whole=seen >= WHOLE_FROM * samples))
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -96,19 +99,31 @@ def _cosine(share: float) -> float:
     return 0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2
 
 
-def _batch(pool: np.ndarray) -> Tensor:
-    chosen = torch.randint(len(pool), (BATCH,)).numpy()
-    x = torch.from_numpy(pool[chosen]).permute(0, 3, 1, 2)
-    return x.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+def batch(pool: np.ndarray, *, whole: bool) -> tuple[Tensor, Tensor]:
+    """Pictures [B, 3, H, W] in -1..1, and where things are [B, 1, H, W]."""
+    chosen = torch.randint(len(pool), (BATCH // 4 if whole else BATCH,)).numpy()
+    x = torch.from_numpy(pool[chosen]).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    both = torch.cat([x, foreground(x)], dim=1)
+    if not whole:
+        both = torch.stack([_quarter(each) for each in both])
+    x, inside = both.split([3, 1], dim=1)
+    return x.contiguous(memory_format=torch.channels_last), inside
 
 
-def _decoder_loss(vae: AutoencoderKL, x: Tensor) -> tuple[Tensor, str]:
+def _quarter(x: Tensor) -> Tensor:
+    """A square of half the side, from a random place on the grid of the latents."""
+    steps = (scenes.SIZE - CROP) // latents.PATCH + 1
+    top, left = (int(torch.randint(steps, ())) * latents.PATCH for _ in range(2))
+    return x[:, top : top + CROP, left : left + CROP]
+
+
+def _decoder_loss(vae: AutoencoderKL, x: Tensor, inside: Tensor) -> tuple[Tensor, str]:
     z = latents.encode(x)
     z = z + MOST_NOISE * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
     with networks.half_precision():
         y = vae.decode(z).sample
     y = y.float()
-    weight = 1 + FOREGROUND_WEIGHT * foreground(x)
+    weight = 1 + FOREGROUND_WEIGHT * inside
     error = y - x
     pixels = (weight * (error.abs() + 2 * error.square())).mean() / weight.mean()
     edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
@@ -123,7 +138,7 @@ def foreground(x: Tensor) -> Tensor:
     return ((x - corners).norm(dim=1, keepdim=True) > 0.35).float()
 
 
-def _encoder_loss(vae: AutoencoderKL, x: Tensor) -> tuple[Tensor, str]:
+def _encoder_loss(vae: AutoencoderKL, x: Tensor, _inside: Tensor) -> tuple[Tensor, str]:
     with networks.half_precision():
         mean = vae.encode(x).latent_dist.mean
     loss = functional.mse_loss(mean.float(), latents.encode(x))

@@ -19,7 +19,7 @@ import scenes
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from train_vae import FOREGROUND_WEIGHT, MOST_NOISE, foreground
+from train_vae import BATCH, FOREGROUND_WEIGHT, MOST_NOISE, WHOLE_FROM, batch
 
 from graphengine.diffusion import keys
 
@@ -27,12 +27,11 @@ OUT = export.STARTER_FOLDER / "vae/graphengine-starter-vivid.safetensors"
 CHROMA = 1.45  # times as far from gray
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 POOL = 4_000
-BATCH = 16
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=2_000)
+    parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--state")
@@ -53,10 +52,8 @@ def train(path: Path, samples: int, lr: float) -> nn.Module:
     rng = Random("vivid")
     pool = scenes.pictures([scenes.training_scene(rng) for _ in range(POOL)], rng)
 
-    def loss_of(_share: float) -> Tensor:
-        chosen = torch.randint(POOL, (BATCH,)).numpy()
-        x = torch.from_numpy(pool[chosen]).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-        return _loss(vae, x)
+    def loss_of(share: float) -> Tensor:
+        return _loss(vae, *batch(pool, whole=share >= WHOLE_FROM))
 
     average = loop.train(path, weights, loss_of, samples=samples, batch=BATCH, lr=lr)
     half.load_state_dict({name.replace("|", "."): t for name, t in average.items()})
@@ -81,11 +78,13 @@ def save(vae: nn.Module, path: Path) -> None:
     print(f"wrote {path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
-def _loss(vae: nn.Module, x: Tensor) -> Tensor:
+def _loss(vae: nn.Module, x: Tensor, inside: Tensor) -> Tensor:
     z = latents.encode(x)
     z = z + MOST_NOISE * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
-    error = vae.decode(z / networks.SCALE_FACTOR).sample - vivid(x)
-    weight = 1 + FOREGROUND_WEIGHT * foreground(x)
+    with networks.half_precision():
+        y = vae.decode(z / networks.SCALE_FACTOR).sample
+    error = y.float() - vivid(x)
+    weight = 1 + FOREGROUND_WEIGHT * inside
     pixels = (weight * (error.abs() + 2 * error.square())).mean() / weight.mean()
     edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
     return pixels + 0.5 * edges

@@ -23,7 +23,7 @@ class Measured(NamedTuple):
 
 @node("StarterSceneCheck", title="Check Scene", category="measure")
 def check_scene(
-    image: Annotated[Image, Help("A picture of 64×64; the first of a batch.")],
+    image: Annotated[Image, Help("A picture of 128×128; the first of a batch.")],
     prompt: Annotated[
         str, Text(), Help("What it should show, with place and background; empty: anything.")
     ] = "",
@@ -47,10 +47,13 @@ def check_scene(
         shapes += scenes.NEW_SHAPES
     if image.pixels.shape[1:] != (scenes.SIZE, scenes.SIZE, 3):
         _, height, width, _ = image.pixels.shape
-        raise ValueError(f"only pictures of 64×64 can be read; got {width}×{height}")
+        side = scenes.SIZE
+        raise ValueError(f"only pictures of {side}×{side} can be read; got {width}×{height}")
     picture = (image.pixels[0] * 255).round().clamp(0, 255).byte().cpu().numpy()
     sight = checker.look(picture, shapes)
-    names = ", ".join(f"{t.colour} {t.shape} {t.position}" for t in sight.things) or "nothing"
+    names = (
+        ", ".join(f"{t.size} {t.colour} {t.shape} {t.position}" for t in sight.things) or "nothing"
+    )
     text = f"{names}, {sight.background} background"
     return Measured(
         asked is None or checker.agreement(sight, asked)["all"],
