@@ -160,7 +160,7 @@ def test_a_node_is_replaced_and_keeps_its_links_and_values(editor: Editor) -> No
     sampler = next(node for node in found["nodes"] if node["title"] == "Sampler")
     assert sampler["type"] == "KSamplerAdvanced"
     assert len(found["links"]) == 9
-    assert (sampler["values"]["steps"], sampler["values"]["cfg"]) == (20, 3)
+    assert (sampler["values"]["steps"], sampler["values"]["cfg"]) == (20, 2)
 
 
 def test_numbers_are_dragged_weights_raised_and_embeddings_completed(editor: Editor) -> None:

@@ -64,7 +64,7 @@ def test_a_subgraph_gives_what_is_promoted_to_its_node_and_runs_with_it(editor: 
     editor.page.keyboard.type("Strictness")
     editor.keys("Enter")
     editor.keys("Control+ArrowUp")
-    expect(number(editor, "Denoise", "Strictness")).to_have_value("3.0")
+    expect(number(editor, "Denoise", "Strictness")).to_have_value("2.0")
     expect(number(editor, "Denoise", "steps")).to_have_value("1")
     number(editor, "Denoise", "steps").fill("2")
 
@@ -76,7 +76,7 @@ def test_a_subgraph_gives_what_is_promoted_to_its_node_and_runs_with_it(editor: 
     expect(number(editor, "Sampler", "steps")).to_have_value("1")
     editor.keys("Control+ArrowUp")
     expect(number(editor, "Denoise", "steps")).to_have_count(0)
-    expect(number(editor, "Denoise", "Strictness")).to_have_value("3.0")
+    expect(number(editor, "Denoise", "Strictness")).to_have_value("2.0")
     editor.keys("Control+z")
     expect(number(editor, "Denoise", "steps")).to_have_value("2")
 
