@@ -46,8 +46,7 @@ def set_number(editor: Editor, title: str, name: str, typed: str) -> None:
 
 def test_a_picture_is_built_from_an_empty_canvas_by_mouse(editor: Editor) -> None:
     editor.empty()
-    for _ in range(4):
-        editor.page.get_by_role("button", name="Zoom out").click()
+    editor.zoom_out(4)
     for name, x, y in PLACES:
         place(editor, name, x, y)
     for (start, output), (end, wanted) in WIRES:
@@ -99,8 +98,7 @@ def test_a_link_dropped_in_the_open_offers_only_what_fits_and_a_wrong_one_says_w
 
 def test_a_link_dropped_on_a_node_takes_what_fits_there_first_what_is_free(editor: Editor) -> None:
     editor.empty()
-    for _ in range(3):
-        editor.page.get_by_role("button", name="Zoom out").click()
+    editor.zoom_out(3)
     place(editor, "CLIPTextEncode", 200, 200)
     place(editor, "KSampler", 700, 200)
     sampler = editor.node("KSampler")
