@@ -98,7 +98,7 @@ def test_on_a_phone_the_panel_alone_makes_a_picture(browser: Browser, server: Se
     job = editor.ended(before)
     assert job["state"] == "done", job["error"]
     picture = form.get_by_role("img", name="The latest picture")
-    expect(picture).to_have_js_property("naturalWidth", 64, timeout=RUN_TIMEOUT_MS)
+    expect(picture).to_have_js_property("naturalWidth", 128, timeout=RUN_TIMEOUT_MS)
     context.close()
 
 
