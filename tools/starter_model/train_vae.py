@@ -118,18 +118,26 @@ def _quarter(x: Tensor) -> Tensor:
 
 
 def _decoder_loss(vae: AutoencoderKL, x: Tensor, inside: Tensor) -> tuple[Tensor, str]:
-    z = latents.encode(x)
-    z = z + MOST_NOISE * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
     with networks.half_precision():
-        y = vae.decode(z).sample
-    y = y.float()
+        y = vae.decode(noised_latents(x)).sample
+    error = y.float() - x
+    decibels = -10 * math.log10(error.square().mean().item() / 4)
+    loss = drawing_loss(error, inside)
+    return loss, f"loss {loss.item():.4f}, {decibels:.1f} dB, L1 {error.abs().mean().item():.4f}"
+
+
+def noised_latents(x: Tensor) -> Tensor:
+    """The latents of pictures, each with its own share of noise."""
+    z = latents.encode(x)
+    return z + MOST_NOISE * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
+
+
+def drawing_loss(error: Tensor, inside: Tensor) -> Tensor:
+    """How bad an error of pictures [B, 3, H, W] is: L1, L2 and edges, things above all."""
     weight = 1 + FOREGROUND_WEIGHT * inside
-    error = y - x
     pixels = (weight * (error.abs() + 2 * error.square())).mean() / weight.mean()
     edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
-    decibels = -10 * math.log10(error.square().mean().item() / 4)
-    loss = pixels + 0.5 * edges
-    return loss, f"loss {loss.item():.4f}, {decibels:.1f} dB, L1 {error.abs().mean().item():.4f}"
+    return pixels + 0.5 * edges
 
 
 def foreground(x: Tensor) -> Tensor:

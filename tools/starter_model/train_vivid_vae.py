@@ -12,14 +12,13 @@ from random import Random
 
 import base
 import export
-import latents
 import loop
 import networks
 import scenes
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from train_vae import BATCH, FOREGROUND_WEIGHT, MOST_NOISE, WHOLE_FROM, batch
+from train_vae import BATCH, WHOLE_FROM, batch, drawing_loss, noised_latents
 
 from graphengine.diffusion import keys
 
@@ -79,15 +78,9 @@ def save(vae: nn.Module, path: Path) -> None:
 
 
 def _loss(vae: nn.Module, x: Tensor, inside: Tensor) -> Tensor:
-    z = latents.encode(x)
-    z = z + MOST_NOISE * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
     with networks.half_precision():
-        y = vae.decode(z / networks.SCALE_FACTOR).sample
-    error = y.float() - vivid(x)
-    weight = 1 + FOREGROUND_WEIGHT * inside
-    pixels = (weight * (error.abs() + 2 * error.square())).mean() / weight.mean()
-    edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
-    return pixels + 0.5 * edges
+        y = vae.decode(noised_latents(x) / networks.SCALE_FACTOR).sample
+    return drawing_loss(y.float() - vivid(x), inside)
 
 
 if __name__ == "__main__":

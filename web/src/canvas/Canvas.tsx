@@ -147,10 +147,10 @@ function Flow() {
       onKeyDownCapture={arrowCommand}
       onKeyDown={letGo}
       onFocus={(event) => {
-        show({ focused: nodeOf(event.target) });
+        show({ focused: nodeAround(event.target) });
         bringIntoView(event, wrapper.current);
       }}
-      onBlur={({ relatedTarget }) => show({ focused: nodeOf(relatedTarget) })}
+      onBlur={({ relatedTarget }) => show({ focused: nodeAround(relatedTarget) })}
     >
       <ReactFlow<FlowNode, FlowEdge>
         nodes={part.nodes as FlowNode[]}
@@ -565,7 +565,7 @@ function arrowCommand(event: KeyboardEvent): void {
 }
 
 /** The node that an element belongs to. */
-function nodeOf(element: EventTarget | null): string | null {
+function nodeAround(element: EventTarget | null): string | null {
   if (!(element instanceof Element)) return null;
   return element.closest(".react-flow__node")?.getAttribute("data-id") ?? null;
 }

@@ -193,19 +193,24 @@ const Sockets = memo(function Sockets({ node, shape, measures, collapsed }: Sock
   const places = new Set(used.split(","));
   const y = (name: string) => measures.inputs.get(name) ?? HEADER / 2;
   const language = useLanguage();
+  const socketOf = (input: InputShape, quiet = false) => (
+    <Socket
+      key={input.name}
+      node={node}
+      side="input"
+      id={input.name}
+      type={input.type}
+      label={inputLabel(input)}
+      y={y(input.name)}
+      linked={input.linked}
+      quiet={quiet}
+    />
+  );
   return (
     <>
       {shape.sockets.map((input) => (
         <div key={input.name} className="socket-row">
-          <Socket
-            node={node}
-            side="input"
-            id={input.name}
-            type={input.type}
-            label={inputLabel(input)}
-            y={y(input.name)}
-            linked={input.linked}
-          />
+          {socketOf(input)}
           {!collapsed && (
             <span
               className="socket-label"
@@ -220,19 +225,7 @@ const Sockets = memo(function Sockets({ node, shape, measures, collapsed }: Sock
       ))}
       {shape.widgets
         .filter((input) => input.asInput || input.linked || near || linking)
-        .map((input) => (
-          <Socket
-            key={input.name}
-            node={node}
-            side="input"
-            id={input.name}
-            type={input.type}
-            label={inputLabel(input)}
-            y={y(input.name)}
-            linked={input.linked}
-            quiet={!input.asInput}
-          />
-        ))}
+        .map((input) => socketOf(input, !input.asInput))}
       {shape.outputs.map((output, place) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: an output is its place.
         <div key={place} className="socket-row">
