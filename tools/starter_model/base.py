@@ -49,7 +49,9 @@ def open_base() -> Base:
         open_vae(vae.weights),
         open_text_encoder(text.weights, text.kind),
     )
-    unet, autoencoder, encoder = (network.float().requires_grad_(False) for network in opened)
+    unet, autoencoder, encoder = (
+        network.float().requires_grad_(False).to(torch.get_default_device()) for network in opened
+    )
     networks.speed_up(unet)
     networks.speed_up(autoencoder)
     return Base(unet, autoencoder, encoder)

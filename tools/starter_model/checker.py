@@ -15,6 +15,7 @@ import numpy as np
 import scenes
 from numpy.typing import NDArray
 from scenes import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Scene, Thing
+from scipy import ndimage
 
 STANDS_OUT = 30.0  # RGB distance from the background
 SMALLEST_PART = 120  # pixels; the smallest thing drawn, a star, has about 300
@@ -94,25 +95,8 @@ def _parts(distance: NDArray[np.float32]) -> list[NDArray[np.bool_]]:
 
 
 def _components(inside: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    labels = _label(inside)
-    return [labels == i for i in np.unique(labels[inside])]
-
-
-def _label(inside: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Connected components: each pixel takes the largest number among its neighbours inside."""
-    labels = np.where(inside, np.arange(1, inside.size + 1).reshape(inside.shape), 0)
-    while True:
-        padded = np.pad(labels, 1)
-        around = np.maximum.reduce(
-            (
-                *(padded[1:-1, 1:-1], padded[:-2, 1:-1], padded[2:, 1:-1]),
-                *(padded[1:-1, :-2], padded[1:-1, 2:]),
-            )
-        )
-        spread = np.where(inside, around, 0)
-        if np.array_equal(spread, labels):
-            return labels
-        labels = spread
+    labels, count = ndimage.label(inside)
+    return [labels == i for i in range(1, count + 1)]
 
 
 def _thing(

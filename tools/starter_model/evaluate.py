@@ -25,6 +25,7 @@ import numpy as np
 import scenes
 import settings_figures
 from numpy.typing import NDArray
+from painting import Painter
 from PIL import Image
 from scenes import Scene
 from shares import wilson
@@ -60,9 +61,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--all", action="store_true", help="all settings, one table")
     parser.add_argument("--settings", default="", help="with --all: only these, by commas")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
     if options.all:
-        measure_settings(options.captions, [s for s in options.settings.split(",") if s])
+        only = [s for s in options.settings.split(",") if s]
+        measure_settings(options.captions, only, options.device)
         return
     rows: list[Row] = []
     if options.only in (None, "checker"):
@@ -71,7 +74,7 @@ def main() -> None:
     grid: list[NDArray[np.uint8]] = []
     for word, things in (("one", 1), ("two", 2)):
         if options.only in (None, word):
-            row, pictures = judge_model(workflow, things, options.captions, options.seed)
+            row, pictures = judge_model(workflow, things, options)
             rows.append(row)
             grid += pictures[: 4 * GRID_COLUMNS]
     for row in rows:
@@ -83,11 +86,11 @@ def main() -> None:
         options.json.write_text(json.dumps([vars(row) for row in rows], indent=2) + "\n")
 
 
-def measure_settings(count: int, only: Sequence[str]) -> None:
+def measure_settings(count: int, only: Sequence[str], device: str) -> None:
     """Print the table row by row; keep it with the rows of other settings that were measured."""
     rows: list[settings_figures.Row] = []
     print("| setting | value | n | right | 95 % interval | more |\n|---|---|---|---|---|---|")
-    for row in settings_figures.main_table(count, only):
+    for row in settings_figures.main_table(Painter(device), count, only):
         print(settings_figures.line(row), flush=True)
         rows.append(row)
     kept = json.loads(FIGURES.read_text()) if only and FIGURES.exists() else []
@@ -105,15 +108,17 @@ def judge_checker(quality: str, count: int) -> Row:
 
 
 def judge_model(
-    workflow: Workflow, things: int, count: int, seed: int
+    workflow: Workflow, things: int, options: argparse.Namespace
 ) -> tuple[Row, list[NDArray[np.uint8]]]:
     """The model on captions of held-out combinations, and its pictures."""
+    count, seed = options.captions, options.seed
     rng = Random(f"evaluate {things} {seed}")
     chosen = [scenes.random_scene(rng, things=things, unseen=True) for _ in range(count)]
     pictures = []
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        engine = Engine.open(Settings(base_directory=Path(folder), cache_disk="0"))
+        settings = Settings(base_directory=Path(folder), cache_disk="0", device=options.device)
+        engine = Engine.open(settings)
         for i, scene in enumerate(chosen):
             one = workflow.set("Prompt.text", scenes.full_caption(scene, rng))
             one = one.set("Sampler.seed", seed * 1_000_000 + i)

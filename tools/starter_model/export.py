@@ -52,7 +52,7 @@ def checkpoint(folder: Path) -> dict[str, Tensor]:
     """All tensors of the single file, float16, under Stable Diffusion 1's keys."""
     unet = keys.as_file_tensors(keys.unet_table(_unet_layout()), _average(folder / "unet.pt"))
     vae = keys.as_file_tensors(keys.vae_table(vae_layout()), _autoencoder(folder))
-    text = _full_table(torch.load(folder / "text.pt", weights_only=True)["encoder"])
+    text = _full_table(networks.load_state(folder / "text.pt")["encoder"])
     parts = {
         "model.diffusion_model.": unet,
         "first_stage_model.": vae,
@@ -64,7 +64,8 @@ def checkpoint(folder: Path) -> dict[str, Tensor]:
 
 
 def _average(path: Path) -> dict[str, Tensor]:
-    return torch.load(path, weights_only=True)["average"]
+    average: dict[str, Tensor] = networks.load_state(path)["average"]
+    return average
 
 
 def _autoencoder(folder: Path) -> dict[str, Tensor]:

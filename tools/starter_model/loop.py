@@ -35,7 +35,7 @@ def train(
     optimizer = torch.optim.AdamW(kept.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0)
     seen, seconds, recent = 0, 0.0, math.nan
     if path.exists():
-        state = torch.load(path, weights_only=True)
+        state = networks.load_state(path)
         kept.load_state_dict(state["weights"])
         average.weights, average.steps = state["average"], state["average_steps"]
         optimizer.load_state_dict(state["optimizer"])

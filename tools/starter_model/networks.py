@@ -1,12 +1,14 @@
-"""The three networks of the starter model, and how training runs them fast on a CPU."""
+"""The three networks of the starter model, and how training runs them fast."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
@@ -74,6 +76,34 @@ def build_unet() -> UNet2DConditionModel:
     )
 
 
+def options(description: str | None) -> argparse.ArgumentParser:
+    """What every training script is told on its command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--state", help="folder of the training states")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    return parser
+
+
+def use(device: str) -> None:
+    """Make networks and tensors on `device` from here on; one thread does the processor's part."""
+    torch.set_num_threads(1)
+    if device != "cpu":
+        torch.set_default_device(device)
+
+
+def tensor_of(array: np.ndarray) -> Tensor:
+    """An array as a tensor on the device in use."""
+    return torch.from_numpy(array).to(torch.get_default_device())
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """A training state, on the device in use."""
+    state: dict[str, Any] = torch.load(
+        path, map_location=torch.get_default_device(), weights_only=True
+    )
+    return state
+
+
 def state_folder(given: str | None) -> Path:
     """The folder of training states: the given one, else one under the user's cache."""
     folder = Path(given) if given else Path.home() / ".cache/graphengine/starter_model"
@@ -90,7 +120,7 @@ def save_atomically(state: object, path: Path) -> None:
 
 def half_precision() -> contextlib.AbstractContextManager[object]:
     """Autocast to bfloat16: on processors with AMX about three times as fast."""
-    return torch.autocast("cpu", torch.bfloat16)
+    return torch.autocast(torch.get_default_device().type, torch.bfloat16)
 
 
 class Average:
@@ -130,7 +160,7 @@ class FloatAttention:
             hidden_states = attn.group_norm(hidden_states.transpose(1, 2)).transpose(1, 2)
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query, key, value = attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context)
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(query.device.type, enabled=False):
             mixed = functional.scaled_dot_product_attention(
                 *(_heads(x.float(), attn.heads) for x in (query, key, value))
             )
@@ -178,8 +208,10 @@ class ChannelsLastGroupNorm(torch.autograd.Function):
 
 
 def speed_up(network: nn.Module) -> None:
-    """Put a diffusers network into the form that trains fastest on a CPU; its weights stay."""
+    """Put a diffusers network into the form that trains fastest; its weights stay."""
     network.to(memory_format=torch.channels_last)
+    if torch.get_default_device().type != "cpu":
+        return
     network.set_attn_processor(FloatAttention())
     for module in network.modules():
         if isinstance(module, nn.GroupNorm):

@@ -68,10 +68,10 @@ def unseen(count: int, *, things: int = 1, seed: int = 0) -> Asked:
 
 
 class Painter:
-    """The starter model, opened once."""
+    """The starter model, opened once, in float32."""
 
-    def __init__(self) -> None:
-        self.store = ModelStore("cpu")
+    def __init__(self, device: str) -> None:
+        self.store = ModelStore(device, dtype=torch.float32)
         model, text, own = checkpoint.load_checkpoint(DEFAULT_OUT)
         assert text is not None
         assert own is not None

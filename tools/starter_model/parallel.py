@@ -6,21 +6,23 @@ single-threaded kernels do not stall when another program takes a core for a mom
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import networks
 import torch
 from torch import distributed, multiprocessing, nn
 
 
-def run(worker: Callable[..., None], processes: int, *arguments: object) -> None:
-    """Call `worker(rank, *arguments)` in each of `processes` connected processes."""
+def run(worker: Callable[[int, argparse.Namespace], None], options: argparse.Namespace) -> None:
+    """Call `worker(rank, options)` in each of `options.processes` connected processes."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     with tempfile.TemporaryDirectory() as folder:
         meeting = Path(folder) / "meeting"
-        multiprocessing.spawn(_join, (worker, processes, meeting, arguments), nprocs=processes)
+        multiprocessing.spawn(_join, (worker, meeting, options), nprocs=options.processes)
 
 
 def average_gradients(network: nn.Module) -> None:
@@ -39,14 +41,13 @@ def average_gradients(network: nn.Module) -> None:
 
 def _join(
     rank: int,
-    worker: Callable[..., None],
-    processes: int,
+    worker: Callable[[int, argparse.Namespace], None],
     meeting: Path,
-    arguments: tuple[object, ...],
+    options: argparse.Namespace,
 ) -> None:
-    torch.set_num_threads(1)
+    networks.use(options.device)
     distributed.init_process_group(
-        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=processes
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=options.processes
     )
-    worker(rank, *arguments)
+    worker(rank, options)
     distributed.destroy_process_group()

@@ -52,9 +52,8 @@ class Row:
     more: dict[str, float] = field(default_factory=dict)
 
 
-def main_table(count: int, only: Sequence[str] = ()) -> Iterator[Row]:
+def main_table(painter: Painter, count: int, only: Sequence[str] = ()) -> Iterator[Row]:
     """All rows, as they are measured; ``only`` names settings."""
-    painter = Painter()
     parts: dict[str, Callable[[Painter, int], Iterator[Row]]] = {
         "embedding": embeddings,
         "vae": vaes,

@@ -10,7 +10,6 @@ diffusers does (`.safetensors`).
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,14 +48,13 @@ class Concept:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = networks.options(__doc__)
     parser.add_argument("concept", choices=sorted(CONCEPTS))
     parser.add_argument("--samples", type=int, help="instead of the concept's")
     parser.add_argument("--lr", type=float, default=1e-2)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--state")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    networks.use(options.device)
     concept = CONCEPTS[options.concept]
     path = networks.state_folder(options.state) / f"{options.concept}.pt"
     vectors = train(concept, path, options.samples or concept.samples, options.lr)

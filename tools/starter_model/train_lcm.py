@@ -13,7 +13,6 @@ timesteps Luo et al.'s c_skip is below 0.00001 and c_out above 0.99999; they are
 
 from __future__ import annotations
 
-import argparse
 import functools
 import math
 from pathlib import Path
@@ -42,13 +41,12 @@ Pool = tuple[Tensor, Tensor]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = networks.options(__doc__)
     parser.add_argument("--samples", type=int, default=9_600)
     parser.add_argument("--lr", type=float, default=3e-4)
     parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--state")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    networks.use(options.device)
     path = networks.state_folder(options.state) / "lcm.pt"
     save(train(path, options.samples, options.lr), options.out)
 
@@ -166,7 +164,7 @@ def _answer(unet: nn.Module, x: Tensor, t: Tensor, words: Tensor) -> Tensor:
 
 def _levels(t: Tensor) -> tuple[Tensor, Tensor]:
     """How much picture and how much noise there is at timesteps t; -1 is no noise."""
-    alphas = torch.where(t < 0, torch.ones(()), train_unet.ALPHAS[t.clamp(min=0)])
+    alphas = torch.where(t < 0, torch.ones(()), train_unet.ALPHAS.to(t.device)[t.clamp(min=0)])
     alphas = alphas[:, None, None, None]
     return alphas.sqrt(), (1 - alphas).sqrt()
 

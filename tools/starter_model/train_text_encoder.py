@@ -7,7 +7,6 @@ and the count. Afterwards it is frozen, and the linear readers are thrown away.
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from pathlib import Path
@@ -35,12 +34,11 @@ CLASSES = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = networks.options(__doc__)
     parser.add_argument("--steps", type=int, default=2_500)
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--state")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    networks.use(options.device)
     train(networks.state_folder(options.state) / "text.pt", steps=options.steps, lr=options.lr)
 
 
@@ -50,10 +48,10 @@ def train(path: Path, *, steps: int, lr: float) -> None:
     encoder = networks.build_text_encoder(len(captions.known_ids()) + 1)
     reader = nn.Linear(networks.TEXT_WIDTH, sum(CLASSES))
     weights = [*encoder.parameters(), *reader.parameters()]
-    optimizer = torch.optim.AdamW(weights, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(weights, lr=lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     step, seconds = 0, 0.0
     if path.exists():
-        state = torch.load(path, weights_only=True)
+        state = networks.load_state(path)
         encoder.load_state_dict(state["encoder"])
         reader.load_state_dict(state["reader"])
         optimizer.load_state_dict(state["optimizer"])

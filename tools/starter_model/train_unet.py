@@ -23,7 +23,6 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, distributed, nn
 
-POOL = 24_000  # scenes a process
 EMPTY_SHARE = 0.12
 FOREGROUND_WEIGHT = 3.0
 FOREGROUND_UNTIL = 0.7  # of the training
@@ -56,19 +55,19 @@ class Pool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = networks.options(__doc__)
     parser.add_argument("--samples", type=int, default=256_000)
     parser.add_argument("--batch", type=int, default=32, help="a process")
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--state")
-    options = parser.parse_args()
+    parser.add_argument("--scenes", type=int, default=24_000, help="drawn for a process")
+    parser.add_argument("--processes", type=int, default=2, help="1 on a GPU")
+    parallel.run(train, parser.parse_args())
+
+
+def train(rank: int, options: argparse.Namespace) -> None:
+    """Train until enough samples in all are seen, from the state in the folder if there is one."""
     folder = networks.state_folder(options.state)
-    parallel.run(train, options.processes, folder, options.samples, options.batch, options.lr)
-
-
-def train(rank: int, folder: Path, samples: int, batch: int, lr: float) -> None:
-    """Train until `samples` samples in all are seen, from the state in `folder` if there is one."""
+    samples, batch, lr = options.samples, options.batch, options.lr
     torch.manual_seed(0)
     text = trained_text_encoder(folder)
     unet = networks.build_unet()
@@ -80,7 +79,7 @@ def train(rank: int, folder: Path, samples: int, batch: int, lr: float) -> None:
     networks.speed_up(unet)
     rng = Random(f"unet {rank} {progress.step}")
     torch.manual_seed(rng.randrange(2**32))
-    pool = draw_pool(rng, text)
+    pool = draw_pool(rng, text, options.scenes)
     empty = text(captions.rows([""])).last_hidden_state.detach()
     if rank == 0:
         print(f"training from {progress.samples} samples to {samples}", flush=True)
@@ -122,11 +121,11 @@ def train(rank: int, folder: Path, samples: int, batch: int, lr: float) -> None:
 def trained_text_encoder(folder: Path) -> nn.Module:
     """The frozen text encoder out of the state folder."""
     text = networks.build_text_encoder(len(captions.known_ids()) + 1)
-    text.load_state_dict(torch.load(folder / "text.pt", weights_only=True)["encoder"])
+    text.load_state_dict(networks.load_state(folder / "text.pt")["encoder"])
     return text.requires_grad_(False).eval()
 
 
-def draw_pool(rng: Random, text: nn.Module, count: int = POOL) -> Pool:
+def draw_pool(rng: Random, text: nn.Module, count: int) -> Pool:
     """`count` training scenes, drawn, encoded and captioned."""
     parts = [_draw_part(rng, text) for _ in range(count // 500)]
     return Pool(*(torch.cat(column) for column in zip(*parts, strict=True)))
@@ -136,7 +135,7 @@ def draw_pool(rng: Random, text: nn.Module, count: int = POOL) -> Pool:
 def words_matter(unet: nn.Module, pool: Pool) -> tuple[float, float]:
     """The error of v over 128 scenes, under their own captions and under their neighbours'."""
     z = pool.latents[:128]
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator(z.device).manual_seed(1)
     noise = torch.randn(z.shape, generator=generator)
     t = torch.linspace(100, 999, len(z)).long()
     x, v = noised(z, noise, t)
@@ -149,14 +148,14 @@ def words_matter(unet: nn.Module, pool: Pool) -> tuple[float, float]:
 
 def noised(z: Tensor, noise: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     """The noised latent at timesteps t, and its v."""
-    alpha = ALPHAS[t].sqrt()[:, None, None, None]
-    sigma = (1 - ALPHAS[t]).sqrt()[:, None, None, None]
+    alphas = ALPHAS.to(t.device)[t][:, None, None, None]
+    alpha, sigma = alphas.sqrt(), (1 - alphas).sqrt()
     return alpha * z + sigma * noise, alpha * noise - sigma * z
 
 
 def latents_of(chosen: list[scenes.Scene], rng: Random) -> Tensor:
     """The latents of scenes, drawn: [N, 4, 16, 16]."""
-    pictures = torch.from_numpy(scenes.pictures(chosen, rng)).permute(0, 3, 1, 2)
+    pictures = networks.tensor_of(scenes.pictures(chosen, rng)).permute(0, 3, 1, 2)
     return latents.encode(pictures.float().div(127.5).sub(1))
 
 
@@ -166,7 +165,7 @@ def _draw_part(rng: Random, text: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
     rows = captions.rows([scenes.caption(scene, rng).text for scene in chosen])
     with torch.no_grad(), networks.half_precision():
         words = text(rows).last_hidden_state.bfloat16()
-    return z, torch.from_numpy(_foreground(chosen)), words
+    return z, networks.tensor_of(_foreground(chosen)), words
 
 
 def _foreground(chosen: list[scenes.Scene]) -> np.ndarray:
@@ -202,7 +201,7 @@ def _loss(
 def timesteps(batch: int) -> Tensor:
     """One timestep from each of `batch` equal parts of the weight, in random order: [B]."""
     shares = (torch.randperm(batch) + torch.rand(batch)) / batch
-    return torch.searchsorted(LEVEL_SHARES, shares).clamp(max=999)
+    return torch.searchsorted(LEVEL_SHARES.to(shares.device), shares).clamp(max=999)
 
 
 def _schedule(step: int, share: float) -> float:
@@ -216,7 +215,7 @@ def _resume(
 ) -> Progress:
     if not path.exists():
         return Progress()
-    state = torch.load(path, weights_only=True)
+    state = networks.load_state(path)
     unet.load_state_dict(state["unet"])
     average.weights, average.steps = state["average"], state["average_steps"]
     optimizer.load_state_dict(state["optimizer"])

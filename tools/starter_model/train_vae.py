@@ -7,7 +7,6 @@ denoiser. Most of the training sees quarters of pictures, the end of it whole on
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from collections.abc import Callable
@@ -36,13 +35,12 @@ Loss = Callable[[AutoencoderKL, Tensor, Tensor], tuple[Tensor, str]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = networks.options(__doc__)
     parser.add_argument("half", choices=("decoder", "encoder"))
     parser.add_argument("--samples", type=int, help="in all, default 64,000 and 16,000")
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--state")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    networks.use(options.device)
     path = networks.state_folder(options.state) / f"{options.half}.pt"
     samples = options.samples or DEFAULT_SAMPLES[options.half]
     train(options.half, path, samples=samples, lr=options.lr)
@@ -54,10 +52,10 @@ def train(half: str, path: Path, *, samples: int, lr: float) -> None:
     vae = networks.build_vae()
     network = networks.vae_half(vae, half)
     average = networks.Average(network, 0.998)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=lr, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=lr, betas=(0.9, 0.99), fused=True)
     seen, seconds = 0, 0.0
     if path.exists():
-        state = torch.load(path, weights_only=True)
+        state = networks.load_state(path)
         network.load_state_dict(state["network"])
         average.weights, average.steps = state["average"], state["average_steps"]
         optimizer.load_state_dict(state["optimizer"])
@@ -101,8 +99,8 @@ def _cosine(share: float) -> float:
 
 def batch(pool: np.ndarray, *, whole: bool) -> tuple[Tensor, Tensor]:
     """Pictures [B, 3, H, W] in -1..1, and where things are [B, 1, H, W]."""
-    chosen = torch.randint(len(pool), (BATCH // 4 if whole else BATCH,)).numpy()
-    x = torch.from_numpy(pool[chosen]).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    chosen = torch.randint(len(pool), (BATCH // 4 if whole else BATCH,)).cpu().numpy()
+    x = networks.tensor_of(pool[chosen]).permute(0, 3, 1, 2).float().div(127.5).sub(1)
     both = torch.cat([x, foreground(x)], dim=1)
     if not whole:
         both = torch.stack([_quarter(each) for each in both])

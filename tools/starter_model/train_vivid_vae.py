@@ -6,7 +6,6 @@ latent can be decoded by either. The file is an ordinary VAE of its own.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from random import Random
 
@@ -15,7 +14,6 @@ import export
 import loop
 import networks
 import scenes
-import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from train_vae import BATCH, WHOLE_FROM, batch, drawing_loss, noised_latents
@@ -29,13 +27,12 @@ POOL = 4_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = networks.options(__doc__)
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--state")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    networks.use(options.device)
     path = networks.state_folder(options.state) / "vivid.pt"
     save(train(path, options.samples, options.lr), options.out)
 
