@@ -6,6 +6,7 @@ unpickler (``weights_only=True``); whatever it refuses is refused here, by name.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import zipfile
@@ -191,12 +192,22 @@ def _unpickle(ref: FileRef, *, mapped: bool) -> Any:
             return torch.load(ref.path, map_location="cpu", weights_only=True, mmap=mapped)
     except UnpicklingError as error:
         forbidden = _FORBIDDEN.search(str(error))
-        if forbidden is None:
+        if forbidden is None or _ends_within(ref.path, forbidden.group(1)):
             raise _damaged(ref, error) from error
         name = forbidden.group(1)
         raise ModelFileError("model_unsafe_pickle", path=ref.path, name=name) from error
     except _DAMAGE as error:
         raise _damaged(ref, error) from error
+
+
+def _ends_within(path: str, name: str) -> bool:
+    """Whether a file breaks off where its pickle names a global: then `name` is only its start.
+
+    The unpickler takes the last byte for the end of the line.
+    """
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - len(name) - 1))
+        return file.read()[:-1].endswith(name.rpartition(".")[2].encode())
 
 
 class _Placeholder:

@@ -113,6 +113,17 @@ def test_a_truncated_file_of_every_format_is_told(model_file: Path, kept: float)
     assert failure(model_file).code == "model_truncated"
 
 
+def test_a_pickle_is_truncated_not_unsafe_wherever_it_breaks_off(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    torch.save({"a": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    codes = set()
+    for kept in range(2, len(whole)):
+        path.write_bytes(whole[:kept])
+        codes.add(failure(path).code)
+    assert codes == {"model_truncated"}
+
+
 class _Evil:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os.system, ("touch /tmp/graphengine_was_here",)
