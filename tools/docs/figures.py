@@ -41,6 +41,7 @@ FRONT = (
     "a pink arrow at the bottom, teal background",
 )
 LADDER = (1, 3, 7, 15, 30)
+CURVES = ("euler normal", "dpmpp_2m karras", "uni_pc normal", "euler_ancestral normal")
 SCENES = (
     "a red heart in the center, white background, sharp",
     "a green ring on the left, white background",
@@ -104,7 +105,7 @@ def draw_curves() -> None:
 def draw_steps(axes: Sequence[Axes], words: dict[str, str]) -> None:
     """What is right, and how far from the exact solution, over the number of steps."""
     rows = _rows("samplers")
-    for name in dict.fromkeys(row["setting"].partition(",")[0] for row in rows):
+    for name in CURVES:
         own = [row for row in rows if row["setting"].startswith(f"{name},")]
         steps = [row["more"]["steps"] for row in own]
         axes[0].plot(steps, [100 * row["right"] for row in own], "o-", label=name)

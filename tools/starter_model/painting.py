@@ -86,13 +86,13 @@ class Painter:
             STARTER_FOLDER / "vae/graphengine-starter-vivid.safetensors"
         )
 
-    def latents(self, asked: Asked, setting: Setting) -> Tensor:
-        """Finished latents, unscaled: [N, 4, 16, 16]; equal seeds give equal noise."""
+    def latents(self, asked: Asked, setting: Setting, batch: int = BATCH) -> Tensor:
+        """Finished latents, unscaled: [N, 4, 16, 16]; equal seeds and batches give equal noise."""
         model = self._model(setting)
         negative = self.condition([setting.negative], setting.clip_skip)
         parts = []
-        for first in range(0, len(asked.captions), BATCH):
-            texts = asked.captions[first : first + BATCH]
+        for first in range(0, len(asked.captions), batch):
+            texts = asked.captions[first : first + batch]
             result = sample(
                 self.store,
                 model,
