@@ -119,7 +119,7 @@ class Upload:
 
 @routes.post("/upload/image")
 async def post_image(request: web.Request) -> web.Response:
-    """Take a picture into a folder."""
+    """Take a picture, sound or video into a folder."""
     upload = await _read_upload(request)
     folders = parts_of(request).engine.folders
     await asyncio.to_thread(_check, upload)
@@ -186,6 +186,9 @@ def _reference(text: Any) -> Any:
 
 
 def _check(upload: Upload) -> None:
+    """Refuse what is no picture; of sound and video, which nodes of plugins load, by its name."""
+    if media_type(Path(upload.name)).startswith(("audio/", "video/")):
+        return
     try:
         pictures.check_picture(upload.content, upload.name)
     except GraphEngineError as error:

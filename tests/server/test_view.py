@@ -194,6 +194,17 @@ def test_a_picture_is_taken_and_the_same_one_is_not_kept_twice(serve: Serve) -> 
     serve(scenario)
 
 
+@pytest.mark.parametrize("name", ["speech.wav", "song.FLAC", "clip.webm"])
+def test_sound_and_video_are_taken_for_the_nodes_that_load_them(serve: Serve, name: str) -> None:
+    async def scenario(client: Client) -> None:
+        answer = await upload(client, b"RIFF", filename=name)
+
+        assert (answer.status, (await answer.json())["name"]) == (200, name)
+        assert (client.base / "input" / name).read_bytes() == b"RIFF"
+
+    serve(scenario)
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"<html>", png()[:60], b"\x80\x04\x95pickle", png()[:-20] + b"\0" * 8],
