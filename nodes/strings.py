@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, NamedTuple
 
 from graphengine.api import Bool, Choice, Help, InputError, Int, Text, node
+
+# Some expressions take time that grows exponentially with the text.
+_REGEX_TIMEOUT_S = 10
 
 _STRING = Text(multiline=True, help="The text to work on.")
 
@@ -78,9 +80,16 @@ def regex_replace(
     count: Annotated[int, Int(ge=0, le=100, optional=True, help="At most so many; 0 = all.")] = 0,
 ) -> str:
     """Replace what a regular expression matches."""
-    wanted = {re.IGNORECASE: case_insensitive, re.MULTILINE: multiline, re.DOTALL: dotall}
-    flags = sum((flag for flag, is_on in wanted.items() if is_on), re.NOFLAG)
+    import regex
+
+    wanted = {regex.I: case_insensitive, regex.M: multiline, regex.S: dotall}
+    flags = sum(flag for flag, is_on in wanted.items() if is_on)
     try:
-        return re.sub(regex_pattern, replace, string, count=count, flags=flags)
-    except (re.error, IndexError) as error:
+        changed: str = regex.sub(
+            regex_pattern, replace, string, count=count, flags=flags, timeout=_REGEX_TIMEOUT_S
+        )
+    except (regex.error, IndexError) as error:
         raise InputError("bad_regex", pattern=regex_pattern, cause=error) from error
+    except TimeoutError as error:
+        raise InputError("slow_regex", pattern=regex_pattern, limit_s=_REGEX_TIMEOUT_S) from error
+    return changed

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from graphengine.api import InputError, Latent
+from graphengine.registry import Registry
 
 Call = Callable[..., Any]
 
@@ -72,6 +73,17 @@ def test_a_wrong_regular_expression_is_explained(
     with pytest.raises(InputError) as caught:
         call("RegexReplace", string="a", regex_pattern=pattern, replace=replacement)
     assert caught.value.code == "bad_regex"
+
+
+def test_an_expression_that_would_take_years_is_given_up(
+    call: Call, builtins: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = builtins.get("RegexReplace")
+    assert spec is not None
+    monkeypatch.setitem(spec.function.__globals__, "_REGEX_TIMEOUT_S", 0.1)
+    with pytest.raises(InputError) as caught:
+        call("RegexReplace", string="a" * 60 + "!", regex_pattern="(a|aa)+$", replace="")
+    assert caught.value.code == "slow_regex"
 
 
 @pytest.mark.parametrize(
