@@ -27,6 +27,9 @@ PLAYGROUND_SCALE = 0.5
 PLAYGROUND_MARK = "edm_mean"
 REFINER = Family("sdxl_refiner", latent_scale=0.13025, vector="refiner")
 
+# How wide the states of a prompt are.
+PROMPT_WIDTHS = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL", 1280: "SDXL refiner"}
+
 # Width of one sinusoidal embedding of a size in SDXL's vector (Podell et al. 2023, 2307.01952).
 _SIZE_WIDTH = 256
 
@@ -115,6 +118,12 @@ def family_of(layout: UNetLayout, *, path: str = "") -> Family:
         if row.fits(layout):
             return replace(row.family, latent_channels=layout.out_channels)
     raise ModelFileError("model_unknown_shape", path=path, part="UNet")
+
+
+def prompt_width(width: int) -> str:
+    """A width of prompts with the family that has it, for messages: "2048 (SDXL)"."""
+    family = PROMPT_WIDTHS.get(width)
+    return str(width) if family is None else f"{width} ({family})"
 
 
 def playground(family: Family) -> Family:

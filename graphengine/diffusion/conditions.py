@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from graphengine.diffusion.architectures import prompt_width
 from graphengine.diffusion.model_sampling import ModelSampling
 from graphengine.diffusion.vectors import vector_of
 from graphengine.errors import InputError
@@ -181,7 +182,8 @@ def prepare(conditionings: Sequence[Conditioning], place: Place) -> list[Group]:
 def _prepared(condition: Condition, place: Place, *, negative: bool) -> PreparedCondition:
     context = condition.embedding
     if context.shape[-1] != place.context_width:
-        raise InputError("context_width", got=context.shape[-1], expected=place.context_width)
+        got, expected = prompt_width(context.shape[-1]), prompt_width(place.context_width)
+        raise InputError("context_width", got=got, expected=expected)
     height, width = place.shape[-2:]
     y = vector_of(
         condition,

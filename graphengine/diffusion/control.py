@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from graphengine.diffusion import control_lora, controlnet, t2i_adapter
-from graphengine.diffusion.architectures import prefix_of, refuse
+from graphengine.diffusion.architectures import prefix_of, prompt_width, refuse
 from graphengine.diffusion.conditions import Control, OpenControl, Residuals
 from graphengine.diffusion.controlnet_union import choose_kind
 from graphengine.diffusion.denoiser import to_batch
@@ -153,7 +153,7 @@ def apply_control(
 def _steered(condition: Condition, application: ControlApplication, on_negative: bool) -> Condition:
     wanted = application.net.context_width
     if wanted is not None:
-        _check(application.net, "context width", wanted, condition.embedding.shape[-1])
+        _check_prompts(application.net, wanted, condition.embedding.shape[-1])
     return replace(
         condition, control=(*condition.control, application), control_on_negative=on_negative
     )
@@ -277,12 +277,12 @@ def batched_hint(hint: Tensor, items: int, total: int) -> Tensor:
 def _check_controlnet(net: ControlNet, network: Any, unet: Any) -> None:
     """Raise InputError if a ControlNet was made for a UNet of another shape."""
     wanted, got = network.config, unet.config
-    _check(net, "context width", wanted.cross_attention_dim, got.cross_attention_dim)
+    _check_prompts(net, wanted.cross_attention_dim, got.cross_attention_dim)
     vector = wanted.projection_class_embeddings_input_dim
     if vector is not None:
-        _check(net, "vector width", vector, got.projection_class_embeddings_input_dim or 0)
+        _check(net, vector, got.projection_class_embeddings_input_dim or 0)
     skips = [block.out_channels for block in network.controlnet_down_blocks]
-    _check(net, "channels", skips, skip_widths(unet))
+    _check(net, _list(skips), _list(skip_widths(unet)))
 
 
 def skip_widths(unet: Any) -> list[int]:
@@ -302,15 +302,18 @@ def _check_adapter(net: ControlNet, network: Any, unet: Any) -> None:
         levels.append(levels[-1])
     elif adapter.adapter_type == "light_adapter":
         channels.append(channels[-1])
-    _check(net, "channels", channels, levels)
+    _check(net, _list(channels), _list(levels))
 
 
-def _check(net: ControlNet, what: str, wanted: object, got: object) -> None:
+def _check_prompts(net: ControlNet, wanted: int, got: int) -> None:
+    _check(net, prompt_width(wanted), prompt_width(got))
+
+
+def _list(widths: Sequence[int]) -> str:
+    return ", ".join(map(str, widths))
+
+
+def _check(net: ControlNet, wanted: object, got: object) -> None:
     if wanted != got:
-        raise InputError(
-            "control_other_family",
-            path=net.weights.file.path,
-            what=what,
-            expected=wanted,
-            got=got,
-        )
+        path = net.weights.file.path
+        raise InputError("control_other_family", path=path, expected=wanted, got=got)

@@ -153,7 +153,7 @@ class Network:
         code, bad = "network_not_finite", output
         if not torch.isfinite(call.x).all():
             code, bad = "sampler_not_finite", call.x
-        what = "NaN" if torch.isnan(bad).any() else "infinity"
+        what = "NaN" if torch.isnan(bad).any() else "∞"
         steps = len(self.sigmas) - 1
         step = min(int((self.sigmas >= call.sigma).sum()), steps)
         details = {"step": max(step, 1), "steps": steps, "sigma": float(call.sigma)}

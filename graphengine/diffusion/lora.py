@@ -8,7 +8,7 @@ is added to the weight, strength times; shared weights are never written to.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -132,29 +132,34 @@ def match(file: FileRef, networks: Iterable[tuple[str, Weights]]) -> Match:
 
 
 def difference(parts: Parts, shape: torch.Size) -> Tensor:
-    """What the trained tensors add to a weight of this shape, at strength 1, in float32.
+    """What the trained tensors add to a weight of this shape, at strength 1, in float32."""
+    return _multiplied(parts).reshape(shape)
+
+
+def _multiplied(parts: Parts) -> Tensor:
+    """What the trained tensors add, in whatever shape comes of it.
 
     LoRA: up·down·alpha/rank. LoHa: (w1a·w1b) ∘ (w2a·w2b)·alpha/rank. LoKr: w1 ⊗ w2 (·alpha/rank
     if either is factored). With a core tensor (Tucker), convolutions are composed through it.
     """
     part = {name: tensor.float() for name, tensor in parts.items()}
     if "diff" in part:
-        return part["diff"].reshape(shape)
+        return part["diff"]
     if "up" in part and "down" in part:
         scale = _scale(part, part["down"].shape[0])
-        return (_product(part["up"], part["down"], part.get("mid")) * scale).reshape(shape)
+        return _product(part["up"], part["down"], part.get("mid")) * scale
     if "hada_w1_a" in part:
         scale = _scale(part, part["hada_w1_b"].shape[0])
         first = _factors(part["hada_w1_a"], part["hada_w1_b"], part.get("hada_t1"))
         second = _factors(part["hada_w2_a"], part["hada_w2_b"], part.get("hada_t2"))
-        return (first * second * scale).reshape(shape)
+        return first * second * scale
     first, rank1 = _kronecker_part(part, "lokr_w1", None)
     second, rank2 = _kronecker_part(part, "lokr_w2", part.get("lokr_t2"))
     if second.ndim == 4:
         first = first[:, :, None, None]
     rank = rank2 or rank1
     scale = _scale(part, rank) if rank else 1.0
-    return (torch.kron(first.contiguous(), second.contiguous()) * scale).reshape(shape)
+    return torch.kron(first.contiguous(), second.contiguous()) * scale
 
 
 def modules_in(tensors: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -227,17 +232,25 @@ def _kronecker_part(part: Parts, name: str, core: Tensor | None) -> tuple[Tensor
 
 def _check_shape(file: FileRef, key: str, parts: Parts, shape: torch.Size) -> None:
     """Refuse a module that was trained for a weight of another size."""
+    sized = {name: tensor.to("meta") for name, tensor in _sized(parts)}
+    got: list[Sequence[int]] = [tensor.shape for tensor in sized.values()]
     try:
         with torch.device("meta"):
-            difference({name: tensor.to("meta") for name, tensor in _sized(parts)}, shape)
+            product = _multiplied(sized)
+            got = [product.shape]
+            product.reshape(shape)
     except (RuntimeError, KeyError, IndexError) as error:
         raise InputError(
             "lora_wrong_shape",
             path=file.path,
             key=key,
-            expected=list(shape),
-            got={name: list(tensor.shape) for name, tensor in parts.items()},
+            expected=_times(shape),
+            got=", ".join(map(_times, got)),
         ) from error
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
 
 
 def _sized(parts: Parts) -> Iterable[tuple[str, Tensor]]:

@@ -122,7 +122,7 @@ def beta_sigmas(levels: ModelSampling, steps: int, *, alpha: float, beta: float)
     import numpy
     from scipy.stats import beta as distribution
 
-    _require(min(alpha, beta) > 0, "alpha and beta above 0", min(alpha, beta))
+    _require(min(alpha, beta) > 0, "alpha > 0, beta > 0", min(alpha, beta))
     quantiles = distribution.ppf(1 - numpy.linspace(0, 1, steps, endpoint=False), alpha, beta)
     indices = numpy.rint(quantiles * (len(levels.table) - 1)).astype(int).tolist()
     kept = [
@@ -159,14 +159,14 @@ def lcm_sigmas(levels: ModelSampling, steps: int, denoise: float) -> Tensor:
 
 def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, *, rho: float = 7.0) -> Tensor:
     """Karras et al. 2022, eq. 5: evenly spaced in sigma^(1/rho)."""
-    _require(rho > 0, "rho above 0", rho)
+    _require(rho > 0, "rho > 0", rho)
     low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
     return _with_zero((high + torch.linspace(0, 1, steps) * (low - high)) ** rho)
 
 
 def exponential_sigmas(steps: int, sigma_min: float, sigma_max: float) -> Tensor:
     """Evenly spaced in log sigma."""
-    _require(min(sigma_min, sigma_max) > 0, "sigma_min and sigma_max above 0", sigma_min)
+    _require(min(sigma_min, sigma_max) > 0, "sigma_min > 0, sigma_max > 0", sigma_min)
     return _with_zero(torch.linspace(math.log(sigma_max), math.log(sigma_min), steps).exp())
 
 
@@ -174,7 +174,7 @@ def polyexponential_sigmas(
     steps: int, sigma_min: float, sigma_max: float, *, rho: float = 1.0
 ) -> Tensor:
     """A power of the ramp in log sigma (k-diffusion, MIT); rho 1 is exponential."""
-    _require(min(sigma_min, sigma_max) > 0, "sigma_min and sigma_max above 0", sigma_min)
+    _require(min(sigma_min, sigma_max) > 0, "sigma_min > 0, sigma_max > 0", sigma_min)
     ramp = torch.linspace(1, 0, steps) ** rho
     low, high = math.log(sigma_min), math.log(sigma_max)
     return _with_zero(torch.exp(ramp * (high - low) + low))

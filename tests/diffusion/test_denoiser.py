@@ -162,7 +162,7 @@ def test_cancelling_is_looked_at_before_each_call():
     assert unet.calls == []
 
 
-@pytest.mark.parametrize(("bad", "what"), [(float("nan"), "NaN"), (float("inf"), "infinity")])
+@pytest.mark.parametrize(("bad", "what"), [(float("nan"), "NaN"), (float("inf"), "∞")])
 def test_an_output_that_is_no_number_names_step_and_sigma(bad, what):
     class Breaks(Speaks):
         def forward(self, *args, **options):

@@ -220,6 +220,7 @@ def test_a_lora_of_another_width_is_refused_with_its_layer(
         match(patch.file, [("unet", model.weights)])
     assert caught.value.code == "lora_wrong_shape"
     assert caught.value.details["key"] == KEY
+    assert (caught.value.details["expected"], caught.value.details["got"]) == ("32×32", "32×48")
 
 
 def test_a_lora_that_fits_nothing_and_a_file_that_is_none_are_told_apart(

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from graphengine.diffusion.architectures import prompt_width
 from graphengine.diffusion.model_sampling import model_sampling
 from graphengine.diffusion.noise import initial_noise
 from graphengine.diffusion.samplers import Step
@@ -148,6 +149,11 @@ def test_words_of_another_width_are_refused(tiny_store, tiny_model, words):
     with pytest.raises(InputError) as caught:
         sample(tiny_store, tiny_model("sd1"), EMPTY, words(1, width=32), words(2), **KSAMPLER)
     assert caught.value.code == "context_width"
+
+
+def test_widths_of_prompts_are_told_with_the_family_that_has_them():
+    told = [prompt_width(width) for width in (768, 2048, 96)]
+    assert told == ["768 (SD 1.x)", "2048 (SDXL)", "96"]
 
 
 @pytest.mark.parametrize(

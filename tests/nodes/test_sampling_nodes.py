@@ -431,9 +431,9 @@ def test_range_schedulers_go_from_the_first_level_to_zero(call: Call) -> None:
 @pytest.mark.parametrize(
     ("node_id", "inputs", "said"),
     [
-        ("KarrasScheduler", {"rho": 0.0}, "rho above 0"),
-        ("ExponentialScheduler", {"sigma_min": 0.0}, "above 0"),
-        ("PolyexponentialScheduler", {"sigma_max": 0.0}, "above 0"),
+        ("KarrasScheduler", {"rho": 0.0}, "rho > 0"),
+        ("ExponentialScheduler", {"sigma_min": 0.0}, "sigma_min > 0"),
+        ("PolyexponentialScheduler", {"sigma_max": 0.0}, "sigma_max > 0"),
     ],
 )
 def test_levels_that_cannot_be_made_are_refused(
