@@ -205,8 +205,8 @@ def _ends_within(path: str, name: str) -> bool:
 
     The unpickler takes the last byte for the end of the line.
     """
-    with open(path, "rb") as file:
-        file.seek(max(0, os.path.getsize(path) - len(name) - 1))
+    with Path(path).open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - len(name) - 1))
         return file.read()[:-1].endswith(name.rpartition(".")[2].encode())
 
 
