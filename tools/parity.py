@@ -49,7 +49,7 @@ from tests.diffusion.reference import ReferenceDenoiser, sampling_reference  # n
 from tests.diffusion.two_ways import PUBLISHED, TINY, TwoWays, run  # noqa: E402
 
 if TYPE_CHECKING:
-    from graphengine.diffusion.prompt import Token
+    from graphengine.diffusion.tokenizer import TextKind
 
 ENOUGH_DB, ENOUGH_DB_DIFFUSERS = 110.0, 75.0
 SD = model_sampling(Sampling())
@@ -177,18 +177,19 @@ def _noise() -> Iterator[Row]:
 
 def _prompts() -> Iterator[Row]:
     from graphengine.diffusion.prompt import parse, tokenize
-    from graphengine.diffusion.tokenizer import END
+    from graphengine.diffusion.tokenizer import PAD
 
     data = ROOT / "tests" / "data"
     prompts = json.loads((data / "clip_tokens.json").read_text("utf-8"))["prompts"]
-    equal = 0
-    for prompt in prompts:
-        found = [
-            [[token.id, token.weight] for token in chunk[1 : _first(chunk, END)]]
-            for chunk in tokenize(prompt["text"], "clip_l")
-        ]
-        equal += found == [[_pair(token) for token in chunk] for chunk in prompt["chunks"]]
-    yield Row(("tokens of prompts", str(len(prompts)), f"{equal} equal"), equal == len(prompts))
+    kinds: tuple[TextKind, ...] = ("clip_l", "clip_g")
+    for kind in kinds:
+        equal = 0
+        for prompt in prompts:
+            chunks = tokenize(prompt["text"], kind)
+            found = [[[token.id, token.weight] for token in chunk] for chunk in chunks]
+            equal += found == [_framed(words, PAD[kind]) for words in prompt["chunks"]]
+        title = f"tokens of prompts, {kind}"
+        yield Row((title, str(len(prompts)), f"{equal} equal"), equal == len(prompts))
     weights = json.loads((data / "prompt_weights.json").read_text("utf-8"))["prompts"]
     equal = sum(
         [[segment.text, segment.weight] for segment in parse(prompt["text"])] == prompt["segments"]
@@ -220,12 +221,12 @@ def crest(reference: Tensor) -> float:
     return 20 * math.log10(float(reference.abs().max() / reference.square().mean().sqrt()))
 
 
-def _first(chunk: Sequence[Token], id: int) -> int:
-    return next(place for place, token in enumerate(chunk) if token.id == id)
+def _framed(words: Sequence[object], pad: int) -> list[list[object]]:
+    """A chunk's 77 tokens with their weights; ``words`` without a weight count once."""
+    from graphengine.diffusion.tokenizer import END, START
 
-
-def _pair(token: object) -> list[object]:
-    return token if isinstance(token, list) else [token, 1.0]
+    tokens = [START, *words, END, *[pad] * (75 - len(words))]
+    return [token if isinstance(token, list) else [token, 1.0] for token in tokens]
 
 
 def _worst(title: str, cases: str, found: Sequence[float]) -> Row:

@@ -23,6 +23,7 @@ from graphengine.engine import Engine
 from graphengine.settings import Settings
 from graphengine.workflow import parse_api
 from tests.diffusion.two_ways.cases import CASES, Case, World, workflow
+from tests.diffusion.two_ways.combinations import COMBINATIONS
 from tests.diffusion.two_ways.files import write_checkpoint
 from tests.diffusion.two_ways.models import PUBLISHED, TINY, TwoWays
 from tests.diffusion.two_ways.plain import Plain
@@ -54,7 +55,7 @@ def run(
             (folder / "models" / kind).mkdir(parents=True)
         path = write_checkpoint(model, folder / "models" / "checkpoints")
         world = World(model, folder, Plain(model, load_file(path)))
-        cases = {case.name: case for case in CASES[name](world) if wanted(case.name)}
+        cases = {case.name: case for case in _cases(name, world) if wanted(case.name)}
         engine = Engine.open(Settings(base_directory=folder, device="cpu"))
         ours = {case.name: _ours(engine, model, case) for case in cases.values()}
         del engine
@@ -66,10 +67,16 @@ def run(
             gc.collect()
             world = World(model, folder, Plain(model, load_file(path), torch.float64))
             precise = {
-                case.name: case.expected() for case in CASES[name](world) if case.name in plain
+                case.name: case.expected() for case in _cases(name, world) if case.name in plain
             }
         for case in ours:
             yield Compared(f"{name}: {case}", ours[case], plain[case], precise.get(case))
+
+
+def _cases(name: str, world: World) -> Iterator[Case]:
+    yield from CASES[name](world)
+    if name in COMBINATIONS:
+        yield from COMBINATIONS[name](world)
 
 
 def _ours(engine: Engine, model: TwoWays, case: Case) -> Tensor:

@@ -42,11 +42,11 @@ LONG = ", ".join(f"word number {i}" for i in range(30))
 def workflow(steps: int, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Text to image in API form; ``changes``: "NODE.INPUT" → value, or a node → its definition."""
     nodes: dict[str, Any] = {
-        "model": _node("CheckpointLoaderSimple", ckpt_name=""),
-        "cond": _node("CLIPTextEncode", text=PROMPT, clip=["model", 1]),
-        "uncond": _node("CLIPTextEncode", text=NEGATIVE, clip=["model", 1]),
-        "latent": _node("EmptyLatentImage", width=SIDE, height=SIDE, batch_size=1),
-        "sampler": _node(
+        "model": node("CheckpointLoaderSimple", ckpt_name=""),
+        "cond": node("CLIPTextEncode", text=PROMPT, clip=["model", 1]),
+        "uncond": node("CLIPTextEncode", text=NEGATIVE, clip=["model", 1]),
+        "latent": node("EmptyLatentImage", width=SIDE, height=SIDE, batch_size=1),
+        "sampler": node(
             "KSampler",
             model=["model", 0],
             seed=SEED,
@@ -59,18 +59,18 @@ def workflow(steps: int, changes: Mapping[str, Any]) -> dict[str, Any]:
             latent_image=["latent", 0],
             denoise=1.0,
         ),
-        "decode": _node("VAEDecode", samples=["sampler", 0], vae=["model", 2]),
+        "decode": node("VAEDecode", samples=["sampler", 0], vae=["model", 2]),
     }
     for name, value in changes.items():
-        node, _, input_name = name.partition(".")
+        id, _, input_name = name.partition(".")
         if input_name:
-            nodes[node]["inputs"][input_name] = value
+            nodes[id]["inputs"][input_name] = value
         else:
-            nodes[node] = value
+            nodes[id] = value
     return nodes
 
 
-def _node(type: str, **inputs: Any) -> dict[str, Any]:
+def node(type: str, **inputs: Any) -> dict[str, Any]:
     return {"class_type": type, "inputs": inputs}
 
 
@@ -183,9 +183,9 @@ def _common(world: World) -> Iterator[Case]:
 def _image_cases(world: World) -> Iterator[Case]:
     picture, mask = world.picture, world.mask
     given = {
-        "picture": _node("LoadImage", image="picture.png"),
-        "mask": _node("LoadImageMask", image="mask.png", channel="red"),
-        "encode": _node("VAEEncode", pixels=["picture", 0], vae=["model", 2]),
+        "picture": node("LoadImage", image="picture.png"),
+        "mask": node("LoadImageMask", image="mask.png", channel="red"),
+        "encode": node("VAEEncode", pixels=["picture", 0], vae=["model", 2]),
     }
     to_image = given | {"sampler.latent_image": ["encode", 0], "sampler.denoise": 0.6}
     steps, scale = world.model.steps, world.model.scale
@@ -198,7 +198,7 @@ def _image_cases(world: World) -> Iterator[Case]:
 
     yield Case("img2img, denoise 0.6", to_image, lambda: image_to_image(lambda *_: Options()))
     masked = to_image | {
-        "masked": _node("SetLatentNoiseMask", samples=["encode", 0], mask=["mask", 0]),
+        "masked": node("SetLatentNoiseMask", samples=["encode", 0], mask=["mask", 0]),
         "sampler.latent_image": ["masked", 0],
     }
 
@@ -214,7 +214,7 @@ def _image_cases(world: World) -> Iterator[Case]:
 
     yield Case("inpaint by ddim", fresh, lambda: image_to_image(under_mask_by_ddim))
     grown = given | {
-        "encode": _node(
+        "encode": node(
             "VAEEncodeForInpaint",
             pixels=["picture", 0],
             vae=["model", 2],
@@ -243,7 +243,7 @@ def _greyed(picture: Tensor, mask: Tensor) -> Tensor:
 def _text_cases(world: World, layer: int) -> Iterator[Case]:
     """``layer``: to stop the text encoder at."""
     skipped = {
-        "skip": _node("CLIPSetLastLayer", clip=["model", 1], stop_at_clip_layer=layer),
+        "skip": node("CLIPSetLastLayer", clip=["model", 1], stop_at_clip_layer=layer),
         "cond.clip": ["skip", 0],
         "uncond.clip": ["skip", 0],
     }
@@ -275,14 +275,14 @@ def _text_cases(world: World, layer: int) -> Iterator[Case]:
 
 
 def _place_cases(world: World) -> Iterator[Case]:
-    other = {"other": _node("CLIPTextEncode", text="a blue dog", clip=["model", 1])}
+    other = {"other": node("CLIPTextEncode", text="a blue dog", clip=["model", 1])}
     both = {
-        "both": _node(
+        "both": node(
             "ConditioningCombine", conditioning_1=["cond", 0], conditioning_2=["placed", 0]
         ),
         "sampler.positive": ["both", 0],
     }
-    area = _node(
+    area = node(
         "ConditioningSetArea",
         conditioning=["other", 0],
         width=64,
@@ -306,14 +306,14 @@ def _place_cases(world: World) -> Iterator[Case]:
         return world.euler_of([world.cond, placed], [world.uncond, there])
 
     yield Case("areas", other | both | {"placed": area}, in_areas)
-    mask = _node(
+    mask = node(
         "ConditioningSetMask",
         conditioning=["other", 0],
         mask=["mask", 0],
         strength=0.7,
         set_cond_area="default",
     )
-    loaded = {"mask": _node("LoadImageMask", image="mask.png", channel="red")}
+    loaded = {"mask": node("LoadImageMask", image="mask.png", channel="red")}
     shape = world.mask
 
     def in_a_mask() -> Tensor:
@@ -323,20 +323,20 @@ def _place_cases(world: World) -> Iterator[Case]:
 
     yield Case("mask", other | both | loaded | {"placed": mask}, in_a_mask)
     early, late = (
-        _node("ConditioningSetTimestepRange", conditioning=[source, 0], start=start, end=end)
+        node("ConditioningSetTimestepRange", conditioning=[source, 0], start=start, end=end)
         for source, start, end in (("cond", 0.0, 0.4), ("other", 0.4, 1.0))
     )
     turns = {"early": early, "placed": late, "both.conditioning_1": ["early", 0]}
 
     def in_turns() -> Tensor:
-        change = float(_sigma_at(0.4))
+        change = float(sigma_at(0.4))
         first, second = replace(world.cond, until=change), replace(blue_dog(), since=change)
         return world.euler_of([first, second])
 
     yield Case("prompts in turns", other | both | turns, in_turns)
 
 
-def _sigma_at(percent: float) -> Tensor:
+def sigma_at(percent: float) -> Tensor:
     """The level where a part of the denoising is done: at a fractional timestep, [] float32."""
     t = torch.tensor((1 - percent) * 999)
     log_table = sigma_table().log()
@@ -352,7 +352,7 @@ def _file_cases(world: World) -> Iterator[Case]:
         world.folder / "models" / "loras" / "style.safetensors", places, world.plain.tensors
     )
     patched = {
-        "lora": _node(
+        "lora": node(
             "LoraLoader",
             model=["model", 0],
             clip=["model", 1],
@@ -376,9 +376,9 @@ def _file_cases(world: World) -> Iterator[Case]:
     )
     hint = world.picture
     steered = {
-        "picture": _node("LoadImage", image="picture.png"),
-        "control": _node("ControlNetLoader", control_net_name="control.safetensors"),
-        "apply": _node(
+        "picture": node("LoadImage", image="picture.png"),
+        "control": node("ControlNetLoader", control_net_name="control.safetensors"),
+        "apply": node(
             "ControlNetApplyAdvanced",
             positive=["cond", 0],
             negative=["uncond", 0],
@@ -393,8 +393,8 @@ def _file_cases(world: World) -> Iterator[Case]:
     }
 
     def with_controlnet() -> Tensor:
-        network = _plain_controlnet(steering, world)
-        end = float(_sigma_at(0.7))
+        network = plain_controlnet(steering, world)
+        end = float(sigma_at(0.7))
 
         def call(
             x: Tensor, t: Tensor, sigma: Tensor, context: Tensor, told: dict[str, Any]
@@ -416,7 +416,7 @@ def _file_cases(world: World) -> Iterator[Case]:
     yield Case("ControlNet", steered, with_controlnet)
 
 
-def _plain_controlnet(tensors: Mapping[str, Tensor], world: World) -> nn.Module:
+def plain_controlnet(tensors: Mapping[str, Tensor], world: World) -> nn.Module:
     from diffusers import ControlNetModel
     from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 
@@ -455,7 +455,7 @@ def _sd2(world: World) -> Iterator[Case]:
 
 def _sampling_cases(world: World) -> Iterator[Case]:
     mode = {
-        "lcm": _node("ModelSamplingDiscrete", model=["model", 0], sampling="lcm", zsnr=False),
+        "lcm": node("ModelSamplingDiscrete", model=["model", 0], sampling="lcm", zsnr=False),
         "sampler.model": ["lcm", 0],
         "sampler.sampler_name": "lcm",
         "sampler.scheduler": "simple",
@@ -465,8 +465,8 @@ def _sampling_cases(world: World) -> Iterator[Case]:
     yield Case("LCM", mode, lambda: _consistency(world))
     steps = world.model.steps
     stages = {
-        "first": _advanced(steps, ["latent", 0], (0, 3), noise="enable", left="enable"),
-        "sampler": _advanced(steps, ["first", 0], (3, 10000), noise="disable", left="disable"),
+        "first": advanced(steps, ["latent", 0], (0, 3), noise="enable", left="enable"),
+        "sampler": advanced(steps, ["first", 0], (3, 10000), noise="disable", left="disable"),
     }
     yield Case("two advanced samplers", stages, lambda: world.euler(world.denoise()))
 
@@ -485,10 +485,10 @@ def _consistency(world: World) -> Tensor:
     return x / world.model.scale
 
 
-def _advanced(
+def advanced(
     steps: int, latent: list[Any], part: tuple[int, int], *, noise: str, left: str
 ) -> dict[str, Any]:
-    return _node(
+    return node(
         "KSamplerAdvanced",
         model=["model", 0],
         add_noise=noise,
@@ -510,9 +510,9 @@ def _inpaint(world: World) -> Iterator[Case]:
     picture, mask = world.picture, world.mask
     for held in (False, True):
         prepared = {
-            "picture": _node("LoadImage", image="picture.png"),
-            "mask": _node("LoadImageMask", image="mask.png", channel="red"),
-            "inpaint": _node(
+            "picture": node("LoadImage", image="picture.png"),
+            "mask": node("LoadImageMask", image="mask.png", channel="red"),
+            "inpaint": node(
                 "InpaintModelConditioning",
                 positive=["cond", 0],
                 negative=["uncond", 0],
@@ -540,7 +540,7 @@ def _inpaint(world: World) -> Iterator[Case]:
 
 def _sdxl(world: World) -> Iterator[Case]:
     yield from _common(world)
-    sized = _node(
+    sized = node(
         "CLIPTextEncodeSDXL",
         clip=["model", 1],
         width=1024,

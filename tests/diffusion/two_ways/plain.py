@@ -110,6 +110,13 @@ class Plain:
         ]
         return torch.cat([states for states, _ in found], dim=-1), found[-1][1]
 
+    def encode_by(self, kind: str, segments: Sequence[tuple[str, float]]) -> tuple[Tensor, Tensor]:
+        """The same by one of the text encoders alone."""
+        texts = self.model.parts.texts.items()
+        prefix, layout = next(each for each in texts if each[1].kind == kind)
+        with torch.no_grad():
+            return self._encode(prefix, layout, segments, None, None)
+
     def _encode(
         self,
         prefix: str,
@@ -151,9 +158,9 @@ class Plain:
             if options.mask is not None:
                 noisy = options.kept + options.noise * sigma
                 x = x * options.mask + noisy * (1 - options.mask)
-            result = positive = self._side(x, sigma, cond, options)
+            result = positive = self.side(x, sigma, cond, options)
             if options.scale != 1.0:
-                negative = self._side(x, sigma, uncond, options)
+                negative = self.side(x, sigma, uncond, options)
                 result = negative + (positive - negative) * options.scale
             if options.mask is not None:
                 result = result * options.mask + options.kept * (1 - options.mask)
@@ -161,7 +168,7 @@ class Plain:
 
         return guided
 
-    def _side(self, x: Tensor, sigma: Tensor, prompts: Sequence[Words], options: Options) -> Tensor:
+    def side(self, x: Tensor, sigma: Tensor, prompts: Sequence[Words], options: Options) -> Tensor:
         total, weight = torch.zeros_like(x), torch.zeros_like(x)
         for words in prompts:
             if not words.until <= float(sigma) <= words.since:
