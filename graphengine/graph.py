@@ -179,10 +179,10 @@ def _widget_values(node: GraphNode) -> dict[str, Any]:
 
 def _checked_nodes(
     workflow: Workflow, validation: Validation
-) -> tuple[dict[str, GraphNode], dict[str, list[str]]]:
+) -> tuple[dict[str, GraphNode], dict[str, tuple[str, ...]]]:
     """The nodes of a known type, and for every node those that it links to."""
     nodes: dict[str, GraphNode] = {}
-    sources: dict[str, list[str]] = {}
+    sources: dict[str, tuple[str, ...]] = {}
     for node in workflow.nodes.values():
         values, links = validation.check(node)
         sources[node.id] = _sources(links, workflow.nodes)
@@ -193,14 +193,14 @@ def _checked_nodes(
     return nodes, sources
 
 
-def _sources(links: Links, nodes: Container[str]) -> list[str]:
+def _sources(links: Links, nodes: Container[str]) -> tuple[str, ...]:
     """The nodes that a node links to, as far as they exist."""
     found = []
     for value in links.values():
         for link in (value,) if type(value) is Link else links_of(value):
             if link.node in nodes:
                 found.append(link.node)
-    return found
+    return tuple(found)
 
 
 def _possible_sinks(
@@ -255,38 +255,43 @@ def _order(
     Depth first with a stack of its own. networkx gives the same order in ten times the time and
     takes 0.2 s to import, so that it is asked only once there is a cycle.
     """
-    ordered: dict[str, None] = {}
-    seen: set[str] = set()
-    cyclic = _walk(roots, sources, ordered, seen)
+    ordered: list[str] = []
+    met: dict[str, bool] = {}
+    cyclic = _walk(roots, sources, ordered, met)
     needed = len(ordered)
-    cyclic = _walk(sources, sources, ordered, seen) or cyclic
+    cyclic = _walk(sources, sources, ordered, met) or cyclic
     return tuple(ordered), needed, _cycles(sources) if cyclic else []
 
 
 def _walk(
     starts: Iterable[str],
     sources: Mapping[str, Sequence[str]],
-    ordered: dict[str, None],
-    seen: set[str],
+    ordered: list[str],
+    met: dict[str, bool],
 ) -> bool:
-    """Put some nodes and all that they need into the order; whether there is a cycle among them."""
+    """Put some nodes and all that they need into the order; whether there is a cycle among them.
+
+    ``met``: the nodes that were met, and whether they are in the order or still on the path.
+    """
     cyclic = False
     for start in starts:
-        if start in seen:
+        if start in met:
             continue
-        seen.add(start)
+        met[start] = False
         path = [(start, iter(sources[start]))]
         while path:
             node_id, left = path[-1]
             for source in left:
-                if source not in seen:
-                    seen.add(source)
+                is_ordered = met.get(source)
+                if is_ordered is None:
+                    met[source] = False
                     path.append((source, iter(sources[source])))
                     break
-                if source not in ordered:  # it is still on the path
+                if not is_ordered:
                     cyclic = True
             else:
-                ordered[node_id] = None
+                ordered.append(node_id)
+                met[node_id] = True
                 path.pop()
     return cyclic
 
