@@ -135,7 +135,7 @@ def check_graph(
     else:
         roots = _possible_sinks(nodes, sources) if outside is None else list(sources)
         if not roots and outside is None:
-            problems.append(_no_output(registry))
+            problems.append(_no_output(registry, nodes, sources))
     order, needed, cycles = _order(sources, roots)
     problems += [_cycle_problem(path, workflow, validation) for path in cycles]
     graph = Graph(nodes, order, tuple(problems), bridge, tuple(roots), needed)
@@ -334,10 +334,24 @@ def _weighed(problem: Problem, needed: Collection[str]) -> Problem:
     return dataclasses.replace(problem, severity="warning")
 
 
-def _no_output(registry: Registry) -> Problem:
-    specs = (registry.get(node_id) for node_id in registry.ids())
-    sinks = [spec.title or spec.id for spec in specs if spec is not None and spec.sink]
-    return Problem("no_output", details={"sinks": listed(sinks[:5])})
+def _no_output(
+    registry: Registry, nodes: Mapping[str, GraphNode], sources: Mapping[str, Sequence[str]]
+) -> Problem:
+    """Names sinks, first those that take what nothing in the workflow uses, simplest first."""
+    linked = {source for found in sources.values() for source in found}
+    unused = {
+        output.type
+        for key, node in nodes.items()
+        if key not in linked
+        for output in node.spec.outputs
+    }
+    sinks = [spec for spec in registry.specs() if spec.sink]
+    sinks.sort(
+        key=lambda spec: (unused.isdisjoint(slot.type for slot in spec.inputs), len(spec.inputs))
+    )
+    return Problem(
+        "no_output", details={"sinks": listed([spec.title or spec.id for spec in sinks[:5]])}
+    )
 
 
 def _unknown_target(name: str, workflow: Workflow) -> Problem:

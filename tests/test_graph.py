@@ -426,6 +426,15 @@ def test_a_workflow_without_an_output_is_told_which_there_are(problems: Any, dat
     assert '"Save picture"' in problem.hint()
 
 
+def test_outputs_that_take_what_a_workflow_ends_in_are_proposed_first(problems: Any) -> None:
+    (nothing,) = problems({"2": {"class_type": "Empty", "inputs": {}}})
+    data = good()
+    del data["5"]
+    (picture,) = problems(data)
+    assert nothing.details["sinks"] == '"Open", "Save picture", "Anything"'
+    assert picture.details["sinks"] == '"Save picture", "Open", "Anything"'
+
+
 def test_a_cycle_is_told_with_its_path(problems: Any) -> None:
     data = good()
     data["2"] = {

@@ -7,8 +7,10 @@ unpickler (``weights_only=True``); whatever it refuses is refused here, by name.
 from __future__ import annotations
 
 import os
+import pickletools
 import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +44,10 @@ _DTYPES = {
 # every one of these names is read as an inert placeholder.
 _IGNORED_GLOBALS = ("pytorch_lightning.", "lightning.", "omegaconf.", "numpy.", "collections.")
 _FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
+_MOST_SCANNED_BYTES = 2**24
+_OF_TENSORS = re.compile(r"collections\.OrderedDict|torch\._utils\.\w+|torch\.\w*Storage")
+_TORCHS_CAUSE = re.compile(r"WeightsUnpickler error:\s*(.+)")
+"""After a paragraph of advice, which is not ours."""
 # What PyTorch's unpickler raises on a file that ends too early, depending on where.
 _DAMAGE = (
     RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError,
@@ -157,7 +163,9 @@ def _recognised(source: str | Path | FileRef) -> tuple[FileRef, str]:
 
 
 def _damaged(ref: FileRef, error: BaseException) -> ModelFileError:
-    cause = next(iter(str(error).splitlines()), type(error).__name__)
+    said = _TORCHS_CAUSE.search(str(error))
+    lines = str(error).splitlines() if said is None else [said.group(1)]
+    cause = next(iter(lines), type(error).__name__).rstrip(".")
     return ModelFileError("model_truncated", path=ref.path, cause=cause)
 
 
@@ -188,13 +196,16 @@ def _open_pickle(ref: FileRef, *, mapped: bool) -> TensorFile:
 
 def _unpickle(ref: FileRef, *, mapped: bool) -> Any:
     try:
-        with torch.serialization.safe_globals(_placeholders(ref, zipped=mapped)):
+        with (
+            torch.serialization.safe_globals(_placeholders(ref, zipped=mapped)),
+            warnings.catch_warnings(action="ignore"),  # of a protocol that it may not read
+        ):
             return torch.load(ref.path, map_location="cpu", weights_only=True, mmap=mapped)
     except UnpicklingError as error:
         forbidden = _FORBIDDEN.search(str(error))
-        if forbidden is None or _ends_within(ref.path, forbidden.group(1)):
+        name = _asked_for(ref, zipped=mapped) if forbidden is None else forbidden.group(1)
+        if name is None or _ends_within(ref.path, name):
             raise _damaged(ref, error) from error
-        name = forbidden.group(1)
         raise ModelFileError("model_unsafe_pickle", path=ref.path, name=name) from error
     except _DAMAGE as error:
         raise _damaged(ref, error) from error
@@ -208,6 +219,37 @@ def _ends_within(path: str, name: str) -> bool:
     with Path(path).open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - len(name) - 1))
         return file.read()[:-1].endswith(name.rpartition(".")[2].encode())
+
+
+def _asked_for(ref: FileRef, *, zipped: bool) -> str | None:
+    """What a pickle wants that tensors do not need, where PyTorch cannot read on to find it.
+
+    Its unpickler stops at the newer protocols' opcodes. Nothing is executed here either.
+    """
+    texts: list[str] = []
+    try:
+        for opcode, argument, _ in pickletools.genops(_pickled(ref, zipped=zipped)):
+            name = None
+            if opcode.name == "GLOBAL":
+                name = str(argument).replace(" ", ".")
+            elif opcode.name == "STACK_GLOBAL":
+                name = ".".join(texts[-2:])
+            elif isinstance(argument, str):
+                texts.append(argument)
+            if name is not None and not _OF_TENSORS.fullmatch(name):
+                return name
+    except (ValueError, OSError, zipfile.BadZipFile):  # it is damaged, and what is wrong is told
+        pass
+    return None
+
+
+def _pickled(ref: FileRef, *, zipped: bool) -> bytes:
+    if not zipped:
+        with Path(ref.path).open("rb") as file:
+            return file.read(_MOST_SCANNED_BYTES)
+    with zipfile.ZipFile(ref.path) as archive:
+        names = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+        return b"".join(archive.read(name) for name in names)
 
 
 class _Placeholder:

@@ -139,10 +139,35 @@ def test_an_evil_pickle_is_refused_by_name_and_not_run(tmp_path: Path, zipped: b
     assert not Path("/tmp/graphengine_was_here").exists()
 
 
-def test_a_bare_evil_pickle_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_a_bare_evil_pickle_is_refused_by_name_and_not_run(tmp_path: Path, protocol: int) -> None:
     path = tmp_path / "evil.pt"
-    path.write_bytes(pickle.dumps(_Evil(), protocol=2))
-    assert failure(path).code in {"model_unsafe_pickle", "model_truncated"}
+    path.write_bytes(pickle.dumps({"x": _Evil()}, protocol=protocol))
+    error = failure(path)
+    assert error.code == "model_unsafe_pickle"
+    assert error.details["name"].endswith(".system")
+    assert not Path("/tmp/graphengine_was_here").exists()
+
+
+def test_an_evil_pickle_of_a_newer_protocol_in_an_archive_is_refused_by_name(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "evil.ckpt"
+    torch.save({"w": torch.ones(1), "x": _Evil()}, path, pickle_protocol=4)
+    error = failure(path)
+    assert error.code == "model_unsafe_pickle"
+    assert error.details["name"].endswith(".system")
+    assert not Path("/tmp/graphengine_was_here").exists()
+
+
+def test_a_pickle_that_cannot_be_read_safely_brings_no_advice_to_read_it_otherwise(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "plain.pt"
+    path.write_bytes(pickle.dumps({"x": [1, 2]}, protocol=4))
+    error = failure(path)
+    assert error.code == "model_truncated"
+    assert "weights_only" not in error.text()
 
 
 def test_the_objects_of_training_frameworks_beside_the_tensors_are_skipped(
