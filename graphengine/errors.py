@@ -44,7 +44,7 @@ class GraphEngineError(Exception):
     def text(self, language: str = "en") -> str:
         """The message and, where there is one, the hint."""
         message, hint = render(self.code, self.details, language)
-        return f"{message} {hint}" if hint else message
+        return _joined(message, hint)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON shape: the same for the command line, the server and the editor."""
@@ -98,7 +98,7 @@ class Problem:
 
     def text(self, language: str = "en") -> str:
         """Message and hint in one line."""
-        return f"{self.message(language)} {self.hint(language)}".rstrip()
+        return _joined(self.message(language), self.hint(language))
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON shape: the same for the command line, the server and the editor."""
@@ -204,6 +204,11 @@ def render(code: str, values: Mapping[str, Any], language: str) -> tuple[str, st
     if values.get("nearest") == NONE:
         hint = _ABOUT_NEAREST.sub("", hint)
     return entry["message"].format_map(filled), hint.format_map(filled)
+
+
+def _joined(message: str, hint: str) -> str:
+    """Two sentences; Japanese has no space between them."""
+    return f"{message}{'' if message.endswith('。') else ' '}{hint}".rstrip()
 
 
 class _Details(dict[str, Any]):

@@ -178,3 +178,9 @@ def test_nothing_is_said_of_near_names_where_there_are_none(language: str, expec
     assert Problem("unknown_input", details={"nearest": listed(())}).hint(language) == ""
     near = Problem("unknown_node", got="Zzz", details={"nearest": listed(["Zza"])})
     assert '"Zza"' in near.hint(language)
+
+
+def test_a_hint_in_japanese_follows_without_a_space() -> None:
+    message, hint = render("no_vae", {}, "ja")
+    assert InputError("no_vae").text("ja") == message + hint
+    assert InputError("no_vae").text("en") == " ".join(render("no_vae", {}, "en"))
