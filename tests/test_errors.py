@@ -19,7 +19,7 @@ from graphengine.errors import (
     ProblemsFound,
     render,
 )
-from graphengine.nearest import listed
+from graphengine.nearest import listed, nearest
 
 ROOT = Path(__file__).parent.parent
 MESSAGES = ROOT / "graphengine" / "messages"
@@ -184,3 +184,9 @@ def test_a_hint_in_japanese_follows_without_a_space() -> None:
     message, hint = render("no_vae", {}, "ja")
     assert InputError("no_vae").text("ja") == message + hint
     assert InputError("no_vae").text("en") == " ".join(render("no_vae", {}, "en"))
+
+
+def test_files_of_one_kind_do_not_resemble_each_other_by_their_suffix() -> None:
+    files = ["graphengine-starter.safetensors", "DreamShaper_8.ckpt"]
+    assert nearest("sd_xl_refiner_1.0.safetensors", files) == ()
+    assert nearest("dreamshapr_8.safetensors", files) == ("DreamShaper_8.ckpt",)
