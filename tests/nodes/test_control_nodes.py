@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from graphengine.api import Context, Folders, InputError
+from graphengine.diffusion.control import load_control_file
 from graphengine.diffusion.controlnet import ControlNetLayout, build_controlnet, controlnet_table
 from graphengine.errors import ModelFileError
 from graphengine.registry import Registry
@@ -107,7 +108,8 @@ def test_a_prompt_of_another_family_is_refused(call: Call, net: ControlNet) -> N
 
 
 def test_differences_need_their_own_loader(call: Call, context: Context, folders: Folders) -> None:
-    name = save_controlnet(folders, "diff.safetensors", difference=torch.zeros(0)).name
+    path = save_controlnet(folders, "diff.safetensors", difference=torch.zeros(0))
+    name = path.name
     with pytest.raises(ModelFileError, match="DiffControlNetLoader"):
         call("ControlNetLoader", control_net_name=name, context=context)
     checkpoints = folders.roots("checkpoints")[0]
@@ -116,3 +118,4 @@ def test_differences_need_their_own_loader(call: Call, context: Context, folders
     model, _, _ = call("CheckpointLoaderSimple", ckpt_name="tiny.safetensors", context=context)
     loaded = call("DiffControlNetLoader", model=model, control_net_name=name, context=context)
     assert len(loaded.patches) == 1
+    assert loaded == load_control_file(path, model)
