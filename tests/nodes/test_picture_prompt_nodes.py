@@ -11,7 +11,13 @@ import torch
 from safetensors.torch import save_file
 
 from graphengine.api import Context, Folders
-from graphengine.diffusion.clip_vision import VisionLayout, build_clip_vision, vision_table
+from graphengine.diffusion.clip_vision import (
+    VisionLayout,
+    build_clip_vision,
+    open_clip_vision,
+    preprocessed,
+    vision_table,
+)
 from graphengine.diffusion.style_model import StyleLayout, build_style_model, style_table
 from graphengine.events import Event, NodeWarning
 from graphengine.registry import Registry
@@ -69,13 +75,20 @@ def test_an_unclip_checkpoint_gives_the_network_that_looks(
     tensors |= {f"embedder.model.visual.{key}": tensor for key, tensor in vision.items()}
     save_file(tensors, str(new_file(folders, "checkpoints")))
     loaded = call("unCLIPCheckpointLoader", ckpt_name="tiny.safetensors", context=context)
-    seen = call(
-        "CLIPVisionEncode",
-        clip_vision=loaded.clip_vision,
-        image=Image(torch.rand(2, 10, 12, 3)),
-        context=context,
-    )
-    assert seen.image_embeds.shape == (2, 32)
+    image = Image(torch.rand(2, 10, 12, 3))
+    # ComfyUI keeps such networks in half precision.
+    network = open_clip_vision(loaded.clip_vision.weights).half().float()
+    for crop in ("center", "none"):
+        seen = call(
+            "CLIPVisionEncode",
+            clip_vision=loaded.clip_vision,
+            image=image,
+            crop=crop,
+            context=context,
+        )
+        with torch.no_grad():
+            expected = network(preprocessed(image.pixels, 8, crop)).image_embeds
+        torch.testing.assert_close(seen.image_embeds, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_checkpoint_without_the_network_gives_none(
