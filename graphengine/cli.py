@@ -23,6 +23,7 @@ from typer.core import TyperCommand
 
 from graphengine import __version__
 from graphengine.cli_plugins import add_commands
+from graphengine.collecting import collector_paused
 from graphengine.errors import GraphEngineError, Problem, ProblemsFound
 from graphengine.printing import past_router, route_prints
 from graphengine.reporting import (
@@ -237,9 +238,10 @@ def serve(
 ) -> None:
     """Answer ComfyUI's clients over HTTP and WebSocket, until Ctrl-C or SIGTERM."""
     with reporting(language, as_json=False, debug=debug) as out:
-        from graphengine.server.run import serve as serve_app
-        from graphengine.server.settings import ServerSettings
-        from graphengine.setting_sources import load_settings_as
+        with collector_paused():
+            from graphengine.server.run import serve as serve_app
+            from graphengine.server.settings import ServerSettings
+            from graphengine.setting_sources import load_settings_as
 
         settings = load_settings_as(
             ServerSettings,

@@ -11,7 +11,7 @@ _MANY = 10_000
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """No cyclic garbage collection in the body, which makes many values and no cycles.
+    """No cyclic garbage collection in the body, which makes many values that stay.
 
     Without it the collector walks through all of them again and again: with 100,000 nodes that
     is 40 % of the time.

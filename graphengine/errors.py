@@ -27,6 +27,7 @@ Severity = Literal["error", "warning"]
 LANGUAGES = ("en", "ja")
 NONE = "–"
 """What stands in a message for an empty list."""
+_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _ABOUT_NEAREST = re.compile(r"[^.。]*\{nearest\}[.。] ?")
 
 
@@ -43,8 +44,7 @@ class GraphEngineError(Exception):
 
     def text(self, language: str = "en") -> str:
         """The message and, where there is one, the hint."""
-        message, hint = render(self.code, self.details, language)
-        return _joined(message, hint)
+        return _joined(*render(self.code, self.details, language), language)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON shape: the same for the command line, the server and the editor."""
@@ -98,7 +98,7 @@ class Problem:
 
     def text(self, language: str = "en") -> str:
         """Message and hint in one line."""
-        return _joined(self.message(language), self.hint(language))
+        return _joined(self.message(language), self.hint(language), language)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON shape: the same for the command line, the server and the editor."""
@@ -200,15 +200,24 @@ def render(code: str, values: Mapping[str, Any], language: str) -> tuple[str, st
     if entry is None:
         shown = ", ".join(f"{name}={value!r}" for name, value in values.items() if value)
         return (f"{code} ({shown})" if shown else code), ""
-    filled, hint = _Details(values), entry.get("hint", "")
+    filled = _Details({name: _told(value) for name, value in values.items()})
+    hint = entry.get("hint", "")
     if values.get("nearest") == NONE:
         hint = _ABOUT_NEAREST.sub("", hint)
     return entry["message"].format_map(filled), hint.format_map(filled)
 
 
-def _joined(message: str, hint: str) -> str:
-    """Two sentences; Japanese has no space between them."""
-    return f"{message}{'' if message.endswith('。') else ' '}{hint}".rstrip()
+def _told(value: Any) -> Any:
+    """What the system says of a file, without Python's number and repetition of the path."""
+    return value.strerror or value if isinstance(value, OSError) else value
+
+
+def _joined(message: str, hint: str, language: str) -> str:
+    """Two sentences. A cause from elsewhere may lack its end; Japanese has no space between."""
+    if not hint:
+        return message
+    end, space = ("。", "") if language == "ja" else (".", " ")
+    return f"{message}{'' if message.endswith(_ENDS) else end}{space}{hint}"
 
 
 class _Details(dict[str, Any]):

@@ -190,3 +190,9 @@ def test_files_of_one_kind_do_not_resemble_each_other_by_their_suffix() -> None:
     files = ["graphengine-starter.safetensors", "DreamShaper_8.ckpt"]
     assert nearest("sd_xl_refiner_1.0.safetensors", files) == ()
     assert nearest("dreamshapr_8.safetensors", files) == ("DreamShaper_8.ckpt",)
+
+
+def test_a_cause_without_an_end_does_not_run_into_the_hint() -> None:
+    error = InputError("image_not_written", path="out", cause=PermissionError(13, "No permission"))
+    assert error.text().startswith("out could not be written: No permission. Check")
+    assert error.text("ja").startswith("out に書き込めませんでした: No permission。フォルダー")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from graphengine.collecting import collector_paused
 from graphengine.crash import leave_out_guilty, watch_crashes
 from graphengine.errors import GraphEngineError
 from graphengine.server.app import make_app
@@ -63,7 +64,8 @@ async def _serve(
     user = settings.folders().user
     watch_crashes(user)
     leave_out_guilty(user, settings.pack_folders())
-    app = make_app(settings, supervised=supervised)
+    with collector_paused():
+        app = make_app(settings, supervised=supervised)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
     await runner.setup()
     try:
