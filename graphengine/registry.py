@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -152,8 +154,12 @@ def load_registry(
     registry = Registry(() if before is None else _builtins(before))
     if before is None:
         registry.load_folder(builtin_folder("nodes"), BUILTIN_PACKAGE)
-    for plugin in load_plugins(folders or PluginFolders(), before.plugins if before else ()):
+    folders = folders or PluginFolders()
+    for plugin in load_plugins(folders, before.plugins if before else ()):
         registry.add_plugin(plugin)
+    for folder in folders.trusted:
+        if not folder.is_dir():
+            registry.note(LoadFailure(folder.name, str(folder), 0, os.strerror(errno.ENOENT)))
     return registry
 
 

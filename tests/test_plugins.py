@@ -74,12 +74,6 @@ def test_hidden_private_and_disabled_entries_are_left_out(tmp_path: Path) -> Non
     assert (registry.ids(), registry.failures) == ((), ())
 
 
-def test_a_folder_that_is_not_there_brings_nothing(tmp_path: Path) -> None:
-    registry = load(tmp_path / "gone")
-
-    assert (registry.ids(), registry.failures) == ((), ())
-
-
 def test_files_of_a_package_may_import_each_other(tmp_path: Path) -> None:
     write(tmp_path / "pack" / "__init__.py", "")
     write(tmp_path / "pack" / "_shared.py", "STEP = 5")
@@ -484,3 +478,10 @@ def test_two_plugins_of_one_name_are_not_both_loaded(tmp_path: Path) -> None:
     assert registry.ids() == ("One",)
     (failure,) = registry.failures
     assert (failure.file, "a/one.py" in failure.cause) == (str(tmp_path / "b" / "one.py"), True)
+
+
+def test_a_named_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    (failure,) = load_registry(PluginFolders(trusted=(gone,)), before=Registry()).failures
+    assert (failure.file, failure.cause) == (str(gone), "No such file or directory")
+    assert load_registry(PluginFolders(asking=(gone,)), before=Registry()).failures == ()

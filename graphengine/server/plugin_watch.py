@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from graphengine.engine import Engine
 from graphengine.errors import GraphEngineError
+from graphengine.plugins.plugin import LoadFailure
 from graphengine.plugins.source import state_of_files
 from graphengine.server.live import Said
 from graphengine.server.socket import Hub
@@ -31,6 +32,7 @@ class PluginWatch:
 
     async def watch(self, after: Callable[[], Awaitable[None]]) -> None:
         """Until it is cancelled; ``after`` is called when plugins were loaded anew."""
+        self._log_failures()
         took = 0.0
         while True:
             await asyncio.sleep(max(LOOKED_AT_S, took / _SHARE))
@@ -45,16 +47,23 @@ class PluginWatch:
     async def reload(self) -> None:
         """Load what has changed; a file of decisions that is damaged leaves all as it was."""
         async with self._loading:
-            before = self._loaded()
+            before, known = self._loaded(), self._engine.registry.failures
             try:
                 await asyncio.to_thread(self._engine.reload_plugins)
             except GraphEngineError:
                 logger.exception("plugins could not be loaded anew")
                 return
+        self._log_failures(known)
         changed = sorted({plugin.name for plugin in before ^ self._loaded()})
         if changed:
             logger.info("plugins loaded anew: %s", ", ".join(changed))
             self._hub.say_all(Said("plugins_changed", {"plugins": changed}))
+
+    def _log_failures(self, known: Collection[LoadFailure] = ()) -> None:
+        for failure in self._engine.registry.failures:
+            if failure not in known:
+                where = f"{failure.file}:{failure.line}" if failure.line else failure.file
+                logger.warning("%s could not be loaded: %s", where, failure.cause)
 
     def _state(self) -> tuple[Any, Any]:
         """What differs once a file of a plugin was written, added or removed."""
