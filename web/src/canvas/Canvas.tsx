@@ -48,7 +48,6 @@ import {
   useWorkspace,
   type Workspace,
 } from "../state/workspace";
-import { Dots } from "./Dots";
 import type { FlowEdge, FlowNode } from "./flow";
 import { LightLayer } from "./LightLayer";
 import { endsOf, link, linkToBody, tryLink } from "./linking";
@@ -196,9 +195,7 @@ function Flow() {
           "node.a11yDescription.default": t("canvas.a11y.node"),
           "node.a11yDescription.keyboardDisabled": t("canvas.a11y.node"),
         }}
-      >
-        {!light && <Dots />}
-      </ReactFlow>
+      />
       {light && <LightLayer scene={scene} nodes={nodes} setPlaces={setPlaces} />}
       {minimap && scene.nodes.length > 0 && <Minimap nodes={nodes} />}
     </section>

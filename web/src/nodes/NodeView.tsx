@@ -88,22 +88,7 @@ function Frame({ node, shape, measures, selected }: FrameProps) {
       <Sockets node={node.id} shape={shape} measures={measures} collapsed={collapsed} />
       {!collapsed && (
         <>
-          <div
-            className="node-widgets"
-            style={{ top: HEADER + PADDING + socketRows(shape) * SOCKET_ROW }}
-          >
-            {shape.widgets.map((input, place) => (
-              <WidgetRow
-                key={input.name}
-                node={node.id}
-                shape={shape}
-                input={input}
-                value={inputValue(node, input)}
-                height={measures.widgetRows[place] ?? WIDGET_ROW}
-                problem={problems.find((one) => one.input === input.name)}
-              />
-            ))}
-          </div>
+          <Widgets node={node} shape={shape} measures={measures} problems={problems} />
           {measures.shownHeight > 0 && (
             <NodeShown run={run} height={measures.shownHeight} title={title} />
           )}
@@ -255,6 +240,36 @@ function usedOutputs(graph: ReturnType<typeof activeGraph>, id: string): string 
 }
 
 // --- widgets -----------------------------------------------------------------------------------
+
+interface WidgetsProps {
+  readonly node: GraphNode;
+  readonly shape: NodeShape;
+  readonly measures: Measures;
+  readonly problems: readonly ProblemAnswer[];
+}
+
+function Widgets({ node, shape, measures, problems }: WidgetsProps) {
+  const built = useBuilt();
+  if (!built) return null;
+  return (
+    <div
+      className="node-widgets"
+      style={{ top: HEADER + PADDING + socketRows(shape) * SOCKET_ROW }}
+    >
+      {shape.widgets.map((input, place) => (
+        <WidgetRow
+          key={input.name}
+          node={node.id}
+          shape={shape}
+          input={input}
+          value={inputValue(node, input)}
+          height={measures.widgetRows[place] ?? WIDGET_ROW}
+          problem={problems.find((one) => one.input === input.name)}
+        />
+      ))}
+    </div>
+  );
+}
 
 interface RowProps {
   readonly node: NodeId;

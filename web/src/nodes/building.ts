@@ -1,4 +1,4 @@
-/** Nodes that come into view while it moves are built in the time that its frames leave. */
+/** Nodes that come into view while it moves are built by parts, in the time that its frames leave. */
 
 import { useEffect, useState } from "react";
 import { flushSync } from "react-dom";
@@ -9,7 +9,7 @@ const BUDGET_MS = 4;
 const waiting = new Set<() => void>();
 let frame = 0;
 
-/** Whether a node is built whole, or only its frame yet. */
+/** Whether a part of a node may be built yet. */
 export function useBuilt(): boolean {
   const [built, setBuilt] = useState(() => !useView.getState().moving);
   useEffect(() => {
@@ -24,7 +24,7 @@ export function useBuilt(): boolean {
   return built;
 }
 
-/** One node at least in each frame, and more where there is time. */
+/** One part at least in each frame, and more where there is time. */
 function buildSome(): void {
   const began = performance.now();
   for (const build of waiting) {
