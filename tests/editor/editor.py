@@ -90,13 +90,13 @@ class Editor:
         mouse.up()
 
     def zoom_out(self, times: int) -> None:
-        """Press the button so often, each time once the view has come to rest."""
-        view = self.page.locator(".react-flow__viewport")
+        """Press the button so often, and wait until the view has come to rest."""
         for _ in range(times):
             self.page.get_by_role("button", name="Zoom out").click()
-            before = None
-            while before != (before := view.get_attribute("style")):
-                self.page.wait_for_timeout(150)
+        view = self.page.locator(".react-flow__viewport")
+        before = None
+        while before != (before := view.get_attribute("style")):
+            self.page.wait_for_timeout(150)
 
     def drag_by(self, start: Locator, x: float, y: float) -> None:
         """With the left button, from the middle of a thing so far to the right and down."""

@@ -213,6 +213,14 @@ def middle(editor: Editor, title: str, socket: str) -> tuple[float, float]:
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
+def test_each_press_of_zoom_out_counts_while_the_view_still_glides(editor: Editor) -> None:
+    before = camera(editor.page)[2]
+    button = editor.page.get_by_role("button", name="Zoom out")
+    button.evaluate("one => { for (let press = 0; press < 4; press++) one.click(); }")
+    editor.zoom_out(1)
+    assert camera(editor.page)[2] == pytest.approx(before * 0.8**5, rel=0.01)
+
+
 def test_fingers_move_the_canvas_zoom_it_and_draw_links(window: Callable[..., Editor]) -> None:
     editor = window(has_touch=True, locale="en-US")
     editor.empty()

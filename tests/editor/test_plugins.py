@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.comfy.host.conftest import PACKS
 from tests.editor.editor import Editor
 from tests.server.process import Server
 
@@ -92,3 +93,28 @@ def test_a_broken_plugin_shows_file_line_and_cause(editor: Editor, fresh: Server
     row.get_by_role("button", name="Enable").click()
     expect(row).to_contain_text("broken/__init__.py:2")
     expect(row).to_contain_text("ZeroDivisionError")
+
+
+def test_a_number_that_grows_is_emptied_again(
+    tmp_path: Path, chromium: str, context: BrowserContext
+) -> None:
+    shutil.copytree(PACKS / "new_style", tmp_path / "custom_nodes" / "new_style")
+    with Server(tmp_path, plugins=None) as running:
+        editor = Editor(context.new_page(), running.url)
+        editor.go()
+        editor.empty()
+        add_node(editor.page, "NewGrows")
+        numbers = editor.nodes.get_by_role("spinbutton")
+        left, right = (numbers.and_(editor.page.get_by_label(name)) for name in ("left", "right"))
+        expect(left).to_have_value("")
+        left.fill("2*4")
+        left.press("Enter")
+        expect(left).to_have_value("8")
+        expect(right).to_have_value("")
+        left.fill("")
+        expect(left).to_have_attribute("aria-invalid", "false")
+        left.press("Enter")
+        expect(left).to_have_value("")
+        expect(right).to_have_count(0)
+        editor.keys("Control+z")
+        expect(left).to_have_value("8")

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
 from tests.editor.conftest import PLUGINS
-from tests.editor.editor import Editor
+from tests.editor.editor import RUN_TIMEOUT_MS, Editor
 from tests.server.process import Server
 
 Opener = Callable[..., Editor]
@@ -166,10 +166,10 @@ def test_a_node_that_does_not_stop_is_ended_by_starting_the_server_again(editor:
     editor.keys("Control+Enter")
     expect(editor.node(NODE).get_by_role("img", name="preview")).to_be_visible()
     editor.page.get_by_role("button", name="Stop", exact=True).click()
-    editor.page.get_by_role("button", name="Restart the server").click(timeout=15_000)
+    editor.page.get_by_role("button", name="Restart the server").click(timeout=60_000)
     panel = show(editor, "q", "Queue")
     stuck = panel.get_by_role("listitem").filter(has_text="stuck").first
-    expect(stuck).to_contain_text("Interrupted", timeout=30_000)
+    expect(stuck).to_contain_text("Interrupted", timeout=RUN_TIMEOUT_MS)
     queue(editor, "after the stuck one")
     after = panel.get_by_role("listitem").filter(has_text="after the stuck one").first
-    expect(after).to_contain_text("Done", timeout=30_000)
+    expect(after).to_contain_text("Done", timeout=RUN_TIMEOUT_MS)

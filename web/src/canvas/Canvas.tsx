@@ -79,7 +79,10 @@ const LIGHT_BELOW = 0.3;
 /** With so many in view, already below this one. */
 const LIGHT_MANY_BELOW = 0.6;
 const CROWD = 160;
-const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.02 };
+const MIN_ZOOM = 0.02;
+const MAX_ZOOM = 3;
+const GLIDE_MS = 120;
+const FIT = { padding: 0.12, maxZoom: 1 };
 /** Pixels that stay free around what is brought into view. */
 const EDGE = 24;
 const NOTHING: Part = { nodes: [], edges: [] };
@@ -177,8 +180,8 @@ function Flow() {
         nodesConnectable={!locked}
         snapToGrid={snap}
         snapGrid={[GRID, GRID]}
-        minZoom={0.02}
-        maxZoom={3}
+        minZoom={MIN_ZOOM}
+        maxZoom={MAX_ZOOM}
         panOnDrag={[0, 1]}
         selectionKeyCode="Shift"
         multiSelectionKeyCode={["Control", "Meta", "Shift"]}
@@ -306,8 +309,16 @@ function useCamera(wrapper: React.RefObject<HTMLElement | null>): void {
         ? { x: 0, y: 0 }
         : { x: box.left + box.width / 2, y: box.top + box.height / 2 };
     };
+    let aim = 1;
+    let until = 0;
     camera.current = {
-      zoomBy: (factor) => void flow.zoomTo(flow.getZoom() * factor, { duration: 120 }),
+      zoomBy: (factor) => {
+        // While the view glides, the next step begins where it glides to.
+        const from = performance.now() < until ? aim : flow.getZoom();
+        aim = Math.min(MAX_ZOOM, Math.max(MIN_ZOOM, from * factor));
+        until = performance.now() + 2 * GLIDE_MS;
+        void flow.zoomTo(aim, { duration: GLIDE_MS });
+      },
       panBy: (dx, dy) => {
         const { x, y, zoom } = flow.getViewport();
         void flow.setViewport({ x: x + dx, y: y + dy, zoom });

@@ -65,6 +65,9 @@ test("of inputs that grow those in use are shown and one that is free", () => {
 test("a number that grows is in use once it has a value, and a new node has none", () => {
   const node = nodeOf(info, "2", [0, 0]);
   expect(node.values).toEqual({});
+  expect(
+    nodeShape(node, graphOf(EMPTY_WORKFLOW, TOP), EMPTY_WORKFLOW, types).widgets[0]?.default,
+  ).toBe(undefined);
   const filled = having({ ...node, values: { "sides.left": 3 } });
   expect(shown(filled, "2")).toEqual(["image0", "image1", "mask", "left", "right"]);
 });

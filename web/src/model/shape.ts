@@ -26,6 +26,8 @@ export interface InputShape {
   readonly default: Json | undefined;
   readonly many: boolean;
   readonly required: boolean;
+  /** The input that grows in number of which this is one. */
+  readonly family: string | null;
   readonly linked: boolean;
   /** A widget that somebody made an input: it is shown as a socket, and its value waits. */
   readonly asInput: boolean;
@@ -75,7 +77,7 @@ export function nodeShape(
   const declared = declaredInputs(node, info, subgraph, workflow, types).map((input) =>
     withLinks(input, node, linked),
   );
-  const inputs = info === null ? declared : grown(declared, info, node);
+  const inputs = info === null ? declared : grown(declared, node);
   return {
     kind,
     info,
@@ -87,19 +89,17 @@ export function nodeShape(
 }
 
 /** Of inputs that grow in number: those in use and those before them, and the next one. */
-function grown(inputs: readonly InputShape[], info: NodeInfo, node: GraphNode) {
-  const families = new Map(info.inputs.map(({ name, grows }) => [name, grows ?? null]));
+function grown(inputs: readonly InputShape[], node: GraphNode) {
   const isUsed = (input: InputShape) =>
     input.required || input.linked || Object.hasOwn(node.values, input.name);
   const left = new Map<string, number>();
   inputs.forEach((input, place) => {
-    const family = families.get(input.name);
-    if (family != null && isUsed(input)) left.set(family, place);
+    if (input.family !== null && isUsed(input)) left.set(input.family, place);
   });
   const free = new Set<string>();
   return inputs.filter((input, place) => {
-    const family = families.get(input.name);
-    if (family == null || place <= (left.get(family) ?? -1)) return true;
+    const { family } = input;
+    if (family === null || place <= (left.get(family) ?? -1)) return true;
     const first = !free.has(family);
     free.add(family);
     return first;
@@ -109,6 +109,11 @@ function grown(inputs: readonly InputShape[], info: NodeInfo, node: GraphNode) {
 /** What an input's widget says: the node's value, else the default. */
 export function inputValue(node: GraphNode, input: InputShape): Json | undefined {
   return Object.hasOwn(node.values, input.name) ? node.values[input.name] : input.default;
+}
+
+/** Whether an input may be left without a value: one of those that grow in number. */
+export function mayBeEmpty(input: InputShape): boolean {
+  return input.family !== null && !input.required;
 }
 
 /** The text of a note, whatever name its value has. */
@@ -146,9 +151,10 @@ function fromInfo(input: InputInfo): Declared {
     type: input.type,
     label: null,
     widget: input.widget,
-    default: (input.default ?? undefined) as Json | undefined,
+    default: input.grows == null ? ((input.default ?? undefined) as Json | undefined) : undefined,
     many: input.many,
     required: input.required && !input.optional,
+    family: input.grows ?? null,
   };
 }
 
@@ -192,6 +198,7 @@ function fromSlot(slot: Slot, widget: WidgetInfo | null): Declared {
     default: undefined,
     many: false,
     required: false,
+    family: null,
   };
 }
 

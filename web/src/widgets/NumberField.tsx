@@ -13,7 +13,7 @@ type NumberWidget = Extract<WidgetInfo, { kind: "int" | "float" | "seed" }>;
 const DRAG_STEP = 6;
 const DRAG_BEGINS = 4;
 
-export function NumberField({ label, widget, value, set }: FieldProps<NumberWidget>) {
+export function NumberField({ label, widget, value, emptiable, set }: FieldProps<NumberWidget>) {
   const { t } = useTranslation();
   const [draft, setDraft] = useState<string | null>(null);
   const drag = useRef<{ x: number; from: number; moved: boolean } | null>(null);
@@ -21,7 +21,8 @@ export function NumberField({ label, widget, value, set }: FieldProps<NumberWidg
   const commit = (text: string) => {
     setDraft(null);
     const next = evaluate(text);
-    if (next !== null) set(fitted(next, widget), { once: true });
+    if (emptiable && text.trim() === "") set(undefined, { once: true });
+    else if (next !== null) set(fitted(next, widget), { once: true });
   };
   const step = (by: number) => set(fitted(number + by * widget.step, widget));
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
@@ -60,7 +61,8 @@ export function NumberField({ label, widget, value, set }: FieldProps<NumberWidg
     }
   };
   const ranged = widget.min !== null && widget.max !== null && widget.max - widget.min < 2 ** 31;
-  const invalid = draft !== null && evaluate(draft) === null;
+  const empty = emptiable && draft?.trim() === "";
+  const invalid = draft !== null && !empty && evaluate(draft) === null;
   const outside =
     (widget.min !== null && number < widget.min) || (widget.max !== null && number > widget.max);
   return (

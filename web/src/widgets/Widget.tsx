@@ -26,7 +26,9 @@ export interface FieldProps<W extends WidgetInfo = WidgetInfo> {
   readonly label: string;
   readonly widget: W;
   readonly value: Json | undefined;
-  readonly set: (value: Json, options?: { readonly once?: boolean }) => void;
+  /** Whether it may have no value. */
+  readonly emptiable: boolean;
+  readonly set: (value: Json | undefined, options?: { readonly once?: boolean }) => void;
 }
 
 interface Props {
@@ -36,6 +38,7 @@ interface Props {
   readonly label: string;
   readonly widget: WidgetInfo;
   readonly value: Json | undefined;
+  readonly emptiable: boolean;
 }
 
 export const Widget = memo(function Widget(props: Props) {

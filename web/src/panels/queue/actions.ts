@@ -28,7 +28,9 @@ export async function stopActive(): Promise<void> {
 
 /** A node that is inside a library's call does not hear that it should stop. */
 function offerToKill(job: string): void {
-  setTimeout(() => {
+  setTimeout(async () => {
+    // A job that is stuck says nothing more that would mend what we heard too late.
+    await attempt(refreshQueue());
     if (!useServer.getState().queue.running.includes(job)) return;
     const kill = () => void attempt(routes.killJob(job));
     tell(i18next.t("queue.stuck"), "bad", { text: i18next.t("queue.kill"), run: kill });
