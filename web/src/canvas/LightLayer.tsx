@@ -35,7 +35,7 @@ export function LightLayer({ scene, nodes, setPlaces }: Props) {
     edges: scene.edges,
     titles: (id) => {
       const node = graph.nodes.get(id);
-      if (node === undefined) return "";
+      if (node === undefined) return graph.groups.get(id)?.title ?? "";
       return nodeTitle(node, shapeOf(node, graph, workflow, types), workflow, language);
     },
     status: (id) => run?.nodes.get(pathOf(id))?.status,

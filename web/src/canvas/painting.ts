@@ -13,19 +13,20 @@ export interface Camera2d {
 export interface Palette {
   readonly node: string;
   readonly header: string;
-  readonly line: string;
   readonly outline: string;
   readonly accent: string;
   readonly bad: string;
   readonly good: string;
   readonly text: string;
-  readonly group: string;
-  readonly faint: string;
+  /** How much of its colour a title has. */
+  readonly tinting: number;
   wire(type: string): string;
 }
 
 const LABELS_FROM = 0.16;
 const MOST_LABELS = 400;
+/** How much of its colour a frame has, as in the style sheet. */
+const GROUP_TINTING = 0.22;
 
 export function readPalette(): Palette {
   const style = getComputedStyle(document.documentElement);
@@ -34,14 +35,12 @@ export function readPalette(): Palette {
   return {
     node: read("--surface"),
     header: read("--surface-hover"),
-    line: read("--line"),
     outline: read("--line-strong"),
     accent: read("--accent"),
     bad: read("--bad"),
     good: read("--good"),
     text: read("--text"),
-    group: read("--surface-raised"),
-    faint: read("--text-faint"),
+    tinting: Number.parseFloat(read("--tinting")) / 100,
     wire: (type) => {
       const known = wires.get(type);
       if (known !== undefined) return known;
@@ -96,14 +95,8 @@ export function paint(
     context.font = "600 22px system-ui, sans-serif";
     context.textBaseline = "middle";
     for (const node of seen) {
-      if (node.type !== "group-frame") {
-        context.fillText(
-          titles(node.id),
-          node.position.x + 10,
-          node.position.y + 17,
-          (node.width ?? 0) - 20,
-        );
-      }
+      const { x, y } = node.position;
+      context.fillText(titles(node.id), x + 10, y + 17, (node.width ?? 0) - 20);
     }
   }
 }
@@ -114,8 +107,8 @@ function paintGroup(
   graph: Graph,
   palette: Palette,
 ): void {
-  context.globalAlpha = 0.5;
-  context.fillStyle = graph.groups.get(node.id)?.color || palette.group;
+  context.globalAlpha = GROUP_TINTING;
+  context.fillStyle = graph.groups.get(node.id)?.color || palette.outline;
   context.fillRect(node.position.x, node.position.y, node.width ?? 0, node.height ?? 0);
   context.globalAlpha = 1;
 }
@@ -133,9 +126,11 @@ function paintNode(
   const height = node.height ?? 0;
   const saved = graph.nodes.get(node.id);
   const color = saved?.extra["color"];
-  if (saved?.mode === "muted" || saved?.mode === "bypassed") context.globalAlpha = 0.45;
+  const alpha = saved?.mode === "muted" || saved?.mode === "bypassed" ? 0.45 : 1;
+  context.globalAlpha = alpha;
   context.fillStyle = palette.node;
   context.fillRect(x, y, width, height);
+  context.globalAlpha = alpha * palette.tinting;
   context.fillStyle = typeof color === "string" ? color : palette.header;
   context.fillRect(x, y, width, Math.min(height, 32));
   context.globalAlpha = 1;
