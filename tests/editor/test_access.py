@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, CDPSession, Page, expect
+from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
 
 from tests.editor.editor import Editor
 from tests.editor.test_building import place, tab_to
@@ -211,6 +212,28 @@ def middle(editor: Editor, title: str, socket: str) -> tuple[float, float]:
     box = editor.socket(title, socket).bounding_box()
     assert box is not None
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+@pytest.mark.parametrize(
+    ("locale", "hint", "tools"),
+    [("en-US", "How to begin", "Canvas tools"), ("ja-JP", "はじめに", "キャンバスの道具")],
+)
+def test_on_a_phone_nothing_that_lies_over_the_canvas_covers_another(
+    window: Callable[..., Editor], locale: str, hint: str, tools: str
+) -> None:
+    page = window(viewport=PHONE, locale=locale).page
+    close = page.get_by_role("complementary", name=hint).get_by_role("button")
+    things = (close, page.get_by_role("toolbar", name=tools), page.locator(".minimap"))
+    for one, other in itertools.combinations(map(sides, things), 2):
+        left, top, right, bottom = one
+        assert other[0] >= right or other[2] <= left or other[1] >= bottom or other[3] <= top
+
+
+def sides(thing: Locator) -> tuple[float, float, float, float]:
+    """Where a thing's left, top, right and bottom are."""
+    box = thing.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
 
 
 def test_each_press_of_zoom_out_counts_while_the_view_still_glides(editor: Editor) -> None:
