@@ -91,7 +91,7 @@ def test_waiting_jobs_are_moved_changed_taken_out_and_run_again(editor: Editor) 
 def test_a_run_is_seen_in_every_window_and_its_steps_outlive_a_reload(open_editor: Opener) -> None:
     first, second = open_editor(), open_editor()
     panel = show(second, "q", "Queue")
-    open_painting(first, "seen", painting("seen everywhere", steps=40, seconds=0.12))
+    open_painting(first, "seen", painting("seen everywhere", steps=40, seconds=0.3))
     before = {job["id"] for job in first.jobs()}
     first.keys("Control+Enter")
     progress = panel.get_by_role("progressbar")
