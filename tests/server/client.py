@@ -64,7 +64,10 @@ class Client:
 
 
 async def until_done(socket: ClientWebSocketResponse, prompt_id: str) -> list[Any]:
-    """All frames until the server says that the job is over: objects, and bytes of previews."""
+    """The job's frames until the server says that it is over: objects, and bytes of previews.
+
+    What a job before it still has to tell, on a busy machine, is left out.
+    """
     frames: list[Any] = []
     while True:
         message = await socket.receive(timeout=30)
@@ -73,6 +76,8 @@ async def until_done(socket: ClientWebSocketResponse, prompt_id: str) -> list[An
             continue
         assert message.type is WSMsgType.TEXT, message
         frame = json.loads(message.data)
+        if frame["data"].get("prompt_id", prompt_id) != prompt_id:
+            continue
         frames.append(frame)
         if frame["type"] == "executing" and frame["data"] == {"node": None, "prompt_id": prompt_id}:
             return frames
