@@ -64,7 +64,8 @@ def workflow(steps: int, changes: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in changes.items():
         id, _, input_name = name.partition(".")
         if input_name:
-            nodes[id]["inputs"][input_name] = value
+            inputs = nodes[id]["inputs"] | {input_name: value}
+            nodes[id] = nodes[id] | {"inputs": inputs}  # the given definition stays as it is
         else:
             nodes[id] = value
     return nodes
@@ -72,6 +73,14 @@ def workflow(steps: int, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def node(type: str, **inputs: Any) -> dict[str, Any]:
     return {"class_type": type, "inputs": inputs}
+
+
+# A second prompt, and what lets it act beside the first one where a node "placed" puts it.
+OTHER = {"other": node("CLIPTextEncode", text="a blue dog", clip=["model", 1])}
+BOTH = {
+    "both": node("ConditioningCombine", conditioning_1=["cond", 0], conditioning_2=["placed", 0]),
+    "sampler.positive": ["both", 0],
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,14 +283,12 @@ def _text_cases(world: World, layer: int) -> Iterator[Case]:
     )
 
 
+def blue_dog(world: World) -> Words:
+    """What the node "other" says."""
+    return world.words((("a blue dog", 1.0),))
+
+
 def _place_cases(world: World) -> Iterator[Case]:
-    other = {"other": node("CLIPTextEncode", text="a blue dog", clip=["model", 1])}
-    both = {
-        "both": node(
-            "ConditioningCombine", conditioning_1=["cond", 0], conditioning_2=["placed", 0]
-        ),
-        "sampler.positive": ["both", 0],
-    }
     area = node(
         "ConditioningSetArea",
         conditioning=["other", 0],
@@ -292,20 +299,17 @@ def _place_cases(world: World) -> Iterator[Case]:
         strength=0.8,
     )
 
-    def blue_dog() -> Words:
-        return world.words((("a blue dog", 1.0),))
-
     def in_areas() -> Tensor:
         # A box from row 4 and column 8 of 12 by 8, fading in at its top and left.
         rows, columns = torch.ones(12), torch.ones(8)
         rows[:3], columns[:2] = torch.arange(1, 4) / 3, torch.arange(1, 3) / 2
         weight = world.placed(rows[:, None] * columns[None] * 0.8)
-        placed = replace(blue_dog(), box=(4, 16, 8, 16), weight=weight)
+        placed = replace(blue_dog(world), box=(4, 16, 8, 16), weight=weight)
         # The negative prompt speaks about the area too.
         there = replace(world.uncond, box=placed.box, weight=placed.weight)
         return world.euler_of([world.cond, placed], [world.uncond, there])
 
-    yield Case("areas", other | both | {"placed": area}, in_areas)
+    yield Case("areas", OTHER | BOTH | {"placed": area}, in_areas)
     mask = node(
         "ConditioningSetMask",
         conditioning=["other", 0],
@@ -318,10 +322,10 @@ def _place_cases(world: World) -> Iterator[Case]:
 
     def in_a_mask() -> Tensor:
         small = interpolate(shape, size=(SIDE // 8, SIDE // 8), mode="bilinear")
-        placed = replace(blue_dog(), weight=world.placed(small) * 0.7)
+        placed = replace(blue_dog(world), weight=world.placed(small) * 0.7)
         return world.euler_of([world.cond, placed])
 
-    yield Case("mask", other | both | loaded | {"placed": mask}, in_a_mask)
+    yield Case("mask", OTHER | BOTH | loaded | {"placed": mask}, in_a_mask)
     early, late = (
         node("ConditioningSetTimestepRange", conditioning=[source, 0], start=start, end=end)
         for source, start, end in (("cond", 0.0, 0.4), ("other", 0.4, 1.0))
@@ -330,10 +334,10 @@ def _place_cases(world: World) -> Iterator[Case]:
 
     def in_turns() -> Tensor:
         change = float(sigma_at(0.4))
-        first, second = replace(world.cond, until=change), replace(blue_dog(), since=change)
+        first, second = replace(world.cond, until=change), replace(blue_dog(world), since=change)
         return world.euler_of([first, second])
 
-    yield Case("prompts in turns", other | both | turns, in_turns)
+    yield Case("prompts in turns", OTHER | BOTH | turns, in_turns)
 
 
 def sigma_at(percent: float) -> Tensor:

@@ -14,11 +14,14 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from tests.diffusion.two_ways.cases import (
+    BOTH,
     LONG,
+    OTHER,
     SEGMENTS,
     Case,
     World,
     advanced,
+    blue_dog,
     node,
     plain_controlnet,
     sigma_at,
@@ -35,8 +38,6 @@ from tests.diffusion.two_ways.plain import (
     plain_noise,
 )
 
-OTHER = {"other": node("CLIPTextEncode", text="a blue dog", clip=["model", 1])}
-
 
 def _of_sd1(world: World) -> Iterator[Case]:
     yield from _parts(world)
@@ -44,10 +45,6 @@ def _of_sd1(world: World) -> Iterator[Case]:
     yield from _guidance(world)
     yield from _prompts(world)
     yield from _networks(world)
-
-
-def _blue_dog(world: World) -> Words:
-    return world.words((("a blue dog", 1.0),))
 
 
 def _encoded(world: World) -> dict[str, Any]:
@@ -223,7 +220,7 @@ def _guidance(world: World) -> Iterator[Case]:
     )
 
     def three(combine: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Denoise:
-        prompts = (world.cond, _blue_dog(world), world.uncond)
+        prompts = (world.cond, blue_dog(world), world.uncond)
         return torch.no_grad()(lambda x, sigma: combine(*predicted(x, sigma, *prompts)))
 
     def perpendicular(cond: Tensor, other: Tensor, empty: Tensor) -> Tensor:
@@ -256,8 +253,8 @@ def _guidance(world: World) -> Iterator[Case]:
 
 def _prompts(world: World) -> Iterator[Case]:
     def blended() -> Tensor:
-        states = world.cond.states * 0.3 + _blue_dog(world).states * 0.7
-        states = torch.cat([states, _blue_dog(world).states], dim=1)
+        states = world.cond.states * 0.3 + blue_dog(world).states * 0.7
+        states = torch.cat([states, blue_dog(world).states], dim=1)
         uncond = replace(world.uncond, states=world.uncond.states.repeat(1, 2, 1))
         return world.euler_of([replace(world.cond, states=states)], [uncond])
 
@@ -274,17 +271,12 @@ def _prompts(world: World) -> Iterator[Case]:
         "sampler.positive": ["joined", 0],
     }
     yield Case("prompts blended and joined", OTHER | blend, blended)
-    both = OTHER | {
-        "both": node(
-            "ConditioningCombine", conditioning_1=["cond", 0], conditioning_2=["placed", 0]
-        ),
-        "sampler.positive": ["both", 0],
-    }
+    both = OTHER | BOTH
 
     def placed(box: tuple[int, int, int, int], weight: Tensor) -> Tensor:
         words, there = (
             replace(each, box=box, weight=world.placed(weight))
-            for each in (_blue_dog(world), world.uncond)
+            for each in (blue_dog(world), world.uncond)
         )
         return world.euler_of([world.cond, words], [world.uncond, there])
 

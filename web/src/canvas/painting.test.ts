@@ -9,6 +9,7 @@ const PALETTE = {
   outline: "silver",
   text: "black",
   tinting: 0.35,
+  frameTinting: 0.22,
 } as Palette;
 
 function flow(id: string, type: string): FlowNode {

@@ -20,17 +20,18 @@ export interface Palette {
   readonly text: string;
   /** How much of its colour a title has. */
   readonly tinting: number;
+  /** How much of its colour a frame has. */
+  readonly frameTinting: number;
   wire(type: string): string;
 }
 
 const LABELS_FROM = 0.16;
 const MOST_LABELS = 400;
-/** How much of its colour a frame has, as in the style sheet. */
-const GROUP_TINTING = 0.22;
 
 export function readPalette(): Palette {
   const style = getComputedStyle(document.documentElement);
   const read = (name: string) => style.getPropertyValue(name).trim();
+  const share = (name: string) => Number.parseFloat(read(name)) / 100;
   const wires = new Map<string, string>();
   return {
     node: read("--surface"),
@@ -40,7 +41,8 @@ export function readPalette(): Palette {
     bad: read("--bad"),
     good: read("--good"),
     text: read("--text"),
-    tinting: Number.parseFloat(read("--tinting")) / 100,
+    tinting: share("--tinting"),
+    frameTinting: share("--frame-tinting"),
     wire: (type) => {
       const known = wires.get(type);
       if (known !== undefined) return known;
@@ -107,7 +109,7 @@ function paintGroup(
   graph: Graph,
   palette: Palette,
 ): void {
-  context.globalAlpha = GROUP_TINTING;
+  context.globalAlpha = palette.frameTinting;
   context.fillStyle = graph.groups.get(node.id)?.color || palette.outline;
   context.fillRect(node.position.x, node.position.y, node.width ?? 0, node.height ?? 0);
   context.globalAlpha = 1;
