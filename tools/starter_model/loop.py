@@ -32,7 +32,9 @@ def train(
     """
     kept = nn.ParameterDict(weights)
     average = networks.Average(kept, decay)
-    optimizer = torch.optim.AdamW(kept.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0)
+    optimizer = torch.optim.AdamW(
+        kept.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0, fused=True
+    )
     seen, seconds, recent = 0, 0.0, math.nan
     if path.exists():
         state = networks.load_state(path)

@@ -160,7 +160,7 @@ class FloatAttention:
             hidden_states = attn.group_norm(hidden_states.transpose(1, 2)).transpose(1, 2)
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query, key, value = attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context)
-        with torch.autocast(query.device.type, enabled=False):
+        with torch.autocast("cpu", enabled=False):
             mixed = functional.scaled_dot_product_attention(
                 *(_heads(x.float(), attn.heads) for x in (query, key, value))
             )

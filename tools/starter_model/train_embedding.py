@@ -82,6 +82,7 @@ def train(concept: Concept, path: Path, samples: int, lr: float) -> Tensor:
 def save(vectors: Tensor, path: Path) -> None:
     """Write the vectors in float32, in the form that the file's ending asks for."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    vectors = vectors.cpu()
     if path.suffix == ".pt":
         held = {"string_to_token": {"*": 265}, "string_to_param": {"*": vectors}}
         torch.save({**held, "name": path.stem, "step": 0, "sd_checkpoint_name": None}, path)
