@@ -321,6 +321,8 @@ def _reason(node_id: str, outcome: Outcome, before: Mapping[str, Trace]) -> Reas
 def _remembered(graph: Graph, outcome: Outcome, before: Mapping[str, Trace]) -> Mapping[str, Trace]:
     """What decided the keys of a workflow's nodes when they last ran or did not have to."""
     settled = outcome.traces
+    if outcome.status == "done" and settled.keys() == graph.nodes.keys():
+        return settled
     if outcome.status != "done":
         settled = {
             node_id: trace

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any, Literal, NoReturn
@@ -64,12 +64,12 @@ class Outcome:
     outputs: Mapping[str, tuple[Any, ...]]
     artifacts: Mapping[str, Artifacts]
     traces: Mapping[str, Trace]
-    ran: frozenset[str]
-    cached: frozenset[str]
+    ran: Set[str]
+    cached: Set[str]
     error: GraphEngineError | None
     seconds: float
-    blocked: frozenset[str] = frozenset()
-    open: frozenset[str] = frozenset()
+    blocked: Set[str] = frozenset()
+    open: Set[str] = frozenset()
 
 
 class Run:
@@ -146,7 +146,7 @@ class Run:
                 if link.node not in self._states and link.node not in open_:
                     open_.add(link.node)
                     waiting.append(link.node)
-        return dataclasses.replace(self._outcome("done", None, 0.0), open=frozenset(open_))
+        return dataclasses.replace(self._outcome("done", None, 0.0), open=open_)
 
     def _outcome(self, status: Status, error: GraphEngineError | None, seconds: float) -> Outcome:
         return Outcome(
@@ -158,11 +158,11 @@ class Run:
             },
             artifacts=self._artifacts,
             traces=self._keys.traces,
-            ran=frozenset(self._ran),
-            cached=frozenset(self._cached),
+            ran=self._ran,
+            cached=self._cached,
             error=error,
             seconds=seconds,
-            blocked=frozenset(self._blocked),
+            blocked=self._blocked,
         )
 
     # --- scheduling --------------------------------------------------------------------------

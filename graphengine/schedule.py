@@ -18,15 +18,12 @@ class State:
     the same key whose results it waits for.
     """
 
-    __slots__ = ("done", "expansion", "rounds", "started", "twin", "waiting_for")
-
-    def __init__(self) -> None:
-        self.waiting_for = 0
-        self.done = False
-        self.rounds: tuple[tuple[str, ...], ...] = ()
-        self.expansion: Expansion | None = None
-        self.twin: str | None = None
-        self.started = 0.0
+    waiting_for = 0
+    done = False
+    rounds: tuple[tuple[str, ...], ...] = ()
+    expansion: Expansion | None = None
+    twin: str | None = None
+    started = 0.0
 
     @property
     def pulled(self) -> list[str]:
