@@ -22,6 +22,7 @@ import typer
 from typer.core import TyperCommand
 
 from graphengine import __version__
+from graphengine.cli_help import Commands, LanguageBelow
 from graphengine.cli_plugins import add_commands
 from graphengine.collecting import collector_paused
 from graphengine.errors import GraphEngineError, Problem, ProblemsFound
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from graphengine.workflow import Workflow
 
 app = typer.Typer(
+    cls=Commands,
     epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
@@ -72,7 +74,6 @@ WorkflowFile = Annotated[
         help="A workflow: JSON of any kind, or a picture that carries one; - reads stdin.",
     ),
 ]
-Folder = Annotated[Path | None, typer.Option(metavar="DIR")]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option(
@@ -157,12 +158,25 @@ def serve(
     enable_cors_header: Annotated[
         str | None, typer.Option(metavar="ORIGIN", help="A page that may call the server.")
     ] = None,
-    base_directory: Folder = None,
-    input_directory: Folder = None,
-    output_directory: Folder = None,
-    temp_directory: Folder = None,
-    user_directory: Folder = None,
-    models: Folder = None,
+    base_directory: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Holds the folders below.  [default: the current one]"),
+    ] = None,
+    input_directory: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Pictures to load.  [default: input]")
+    ] = None,
+    output_directory: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Pictures that are made.  [default: output]")
+    ] = None,
+    temp_directory: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Previews.  [default: temp]")
+    ] = None,
+    user_directory: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Files of each user.  [default: user]")
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Models, by kind.  [default: models]")
+    ] = None,
     plugins: Plugins = None,
     extra_model_paths_config: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Names further folders of models.")
@@ -171,7 +185,7 @@ def serve(
         bool, typer.Option("--disable-all-custom-nodes", help="Load no custom nodes.")
     ] = False,
     whitelist_custom_nodes: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Custom nodes to load all the same.")
+        list[str] | None, typer.Option(metavar="NAME", help="The only custom nodes to load.")
     ] = None,
     preview_method: Annotated[
         str | None, typer.Option(help="none, auto, latent2rgb or taesd.  [default: auto]")
@@ -424,7 +438,7 @@ def diff(
 @app.command(epilog=EPILOG)
 def nodes(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NODE]", help="Show all about this node.")
+        str | None, typer.Argument(metavar="NODE", help="Show all about this node.")
     ] = None,
     plugins: Plugins = None,
     as_json: AsJson = False,
@@ -464,6 +478,7 @@ def root(
         bool,
         typer.Option("--version", help="Print the version.", callback=_print_version),
     ] = False,
+    language: LanguageBelow = None,
 ) -> None:
     """Evaluates node graphs that make pictures."""
 
@@ -627,7 +642,8 @@ def _make_plot(engine: Engine, workflow: Workflow, asked: _PlotAsked, out: Outpu
     except GraphEngineError as error:
         if error.code != "plot_many_cells" or out.as_json or not sys.stdin.isatty():
             raise
-        typer.confirm(out.text("plot_many_cells_ask", **error.details), abort=True, err=True)
+        if not out.asks("plot_many_cells_ask", **error.details):
+            raise
         return make(confirmed=True)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graphengine.cli_help import LanguageBelow
 from graphengine.errors import NONE, GraphEngineError, Problem
 from graphengine.nearest import nearest
 from graphengine.reporting import (
@@ -26,12 +27,7 @@ if TYPE_CHECKING:
     from graphengine.plugins.plugin import Plugin
     from graphengine.plugins.source import PluginFolders
 
-plugin_app = typer.Typer(
-    help="List, enable, add and remove plugins.",
-    epilog=EPILOG,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+plugin_app = typer.Typer(epilog=EPILOG, no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The plugin, as `plugin list` names it.")]
 
 
@@ -88,6 +84,11 @@ def check(
 
 
 _RAN = {"twice": "cli_ran_twice", "once": "cli_ran_once", "not": "cli_ran_not"}
+
+
+@plugin_app.callback()
+def plugin(language: LanguageBelow = None) -> None:
+    """List, enable, add and remove plugins."""
 
 
 @plugin_app.command("list", epilog=EPILOG)

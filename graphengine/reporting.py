@@ -9,14 +9,21 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from graphengine.errors import GraphEngineError, NodeFailed, Problem, ProblemsFound, render
+from graphengine.errors import (
+    LANGUAGES,
+    GraphEngineError,
+    NodeFailed,
+    Problem,
+    ProblemsFound,
+    render,
+)
 
 if TYPE_CHECKING:
     from graphengine.registry import Registry
@@ -34,9 +41,11 @@ EPILOG = (
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+_YES = ("y", "yes", "はい")
+LANGUAGE_HELP = "Language of messages.  [default: from LC_ALL or LANG]"
 Language = Annotated[
     Literal["en", "ja"] | None,
-    typer.Option("--language", help="Language of messages.  [default: from LC_ALL or LANG]"),
+    typer.Option("--language", help=LANGUAGE_HELP, show_default=False),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
 
@@ -52,6 +61,11 @@ class Output:
     def text(self, code: str, **values: Any) -> str:
         """One of the command line's own texts."""
         return render(code, values, self.language)[0]
+
+    def asks(self, code: str, **values: Any) -> bool:
+        """Whether the person at the terminal says yes; whatever else they say means no."""
+        typer.echo(f"{self.text(code, **values)} [y/N]: ", nl=False, err=True)
+        return sys.stdin.readline().strip().lower() in _YES
 
 
 @contextmanager
@@ -75,6 +89,16 @@ def reporting(language: str | None, as_json: bool, debug: bool) -> Iterator[Outp
         cause = f"{type(error).__name__}: {error}"
         report(GraphEngineError("cli_defect", cause=cause), out, error)
         raise typer.Exit(DEFECT) from error
+
+
+def language_of(arguments: Sequence[str]) -> str:
+    """The language that the whole command line asks for, before any of it is understood."""
+    said = ""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
+        name, equals, value = argument.partition("=")
+        if name == "--language":
+            said = value if equals else following
+    return said if said in LANGUAGES else _language_of(os.environ.get)
 
 
 def open_registry(settings: Settings, out: Output) -> Registry:

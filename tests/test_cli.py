@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from graphengine import __version__
 from graphengine.cli import app
+from graphengine.errors import GraphEngineError
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = Path(__file__).parent / "plugins"
@@ -160,6 +162,36 @@ def test_run_refuses_a_workflow_with_problems(base: Path) -> None:
     assert done.stdout == ""
     assert "TestSafe" in done.stderr
     assert "255" in done.stderr
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("answer", "runs"), [("y\n", True), ("はい\n", True), ("n\n", False), ("", False)]
+)
+def test_a_person_is_asked_before_many_cells_run(
+    base: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str,
+    runs: bool,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+
+    def make(*_: Any, confirmed: bool, **__: Any) -> None:
+        raise GraphEngineError("plot_no_axes" if confirmed else "plot_many_cells", count=9, most=2)
+
+    monkeypatch.setattr("graphengine.plot.plot.make_plot", make)
+    with pytest.raises(SystemExit) as ended:
+        app(["plot", write(base, PAINT), "--x", "1.red=1,2,3", "--language", "ja"])
+    said = capsys.readouterr().err
+
+    assert "9 マスあります。すべて実行しますか？ [y/N]: " in said
+    assert ("--yes" in said) is not runs
+    assert ended.value.code == 1
 
 
 # --- validate -------------------------------------------------------------------------------------
