@@ -127,8 +127,8 @@ def _grows(slot: InputSpec) -> str | None:
 
 
 def _default(slot: InputSpec, widget: WidgetInfo | None) -> Any:
-    """What a new node starts with."""
-    if slot.default is not REQUIRED and slot.default is not None:
+    """What a new node starts with; None where there may be nothing and nothing is said."""
+    if slot.default is not REQUIRED and (slot.default is not None or slot.optional):
         return slot.default
     if isinstance(widget, ChoiceWidget):
         return next(iter(widget.choices), None)

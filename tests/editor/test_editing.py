@@ -71,6 +71,40 @@ def test_numbers_take_arithmetic_and_become_inputs_and_back(editor: Editor) -> N
     expect(steps).to_have_value("22")
 
 
+def test_undo_works_in_a_field_that_was_just_set_and_leaves_what_is_being_typed_alone(
+    editor: Editor,
+) -> None:
+    steps = editor.node("Sampler").get_by_role("spinbutton", name="steps")
+    told = editor.page.get_by_role("textbox", name="Sampling steps")
+    steps.click()
+    for typed in ("30", "40"):
+        editor.keys("Control+a")
+        editor.page.keyboard.type(typed)
+        editor.keys("Enter")
+        expect(told).to_have_value(typed)
+    editor.keys("Control+z")
+    expect(told).to_have_value("30")
+    editor.keys("Control+z")
+    expect(told).to_have_value("20")
+    expect(steps).to_have_value("20")
+    editor.keys("Control+y")
+    expect(told).to_have_value("30")
+    editor.page.keyboard.type("7")
+    editor.keys("Control+z")
+    expect(steps).to_have_value("30")
+    expect(told).to_have_value("30")
+
+    method = editor.page.get_by_role("combobox", name="Sampling method")
+    method.focus()
+    editor.keys("Home")
+    expect(editor.node("Sampler").get_by_role("combobox", name="sampler name")).to_have_text(
+        method.input_value()
+    )
+    expect(method).not_to_have_value("dpmpp_2m")
+    editor.keys("Control+z")
+    expect(method).to_have_value("dpmpp_2m")
+
+
 def test_keys_of_an_input_method_are_no_shortcuts(editor: Editor) -> None:
     text = editor.node("Prompt").get_by_role("textbox")
     text.fill("")

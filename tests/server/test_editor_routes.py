@@ -54,6 +54,16 @@ def test_every_node_is_described_in_both_languages_and_not_sent_twice(serve: Ser
     serve(scenario)
 
 
+def test_a_number_that_may_be_none_starts_as_none(serve: Serve) -> None:
+    async def scenario(client: Client) -> None:
+        nodes = (await client.get(f"{V1}/nodes"))["nodes"]
+        inputs = {slot["name"]: slot for slot in nodes["Widgets"]["inputs"]}
+        assert (inputs["extra"]["default"], inputs["extra"]["optional"]) == (None, True)
+        assert (inputs["strength"]["default"], inputs["switch"]["default"]) == (0.5, False)
+
+    serve(scenario)
+
+
 def test_a_new_model_file_appears_in_the_lists_without_a_restart(serve: Serve) -> None:
     async def choices(client: Client) -> list[str]:
         nodes = (await client.get(f"{V1}/nodes"))["nodes"]

@@ -217,7 +217,7 @@ function WidgetItems({ id, input }: { readonly id: string; readonly input: strin
           run={() => apply(demoteInput(tab.workflow, graphId, promotedName))}
         />
       )}
-      {found.default !== undefined && (
+      {(found.default !== undefined || found.empty === "null") && (
         <Item
           text={t("canvas.reset")}
           run={() =>
@@ -226,7 +226,7 @@ function WidgetItems({ id, input }: { readonly id: string; readonly input: strin
               graph: graphId,
               node: id,
               name: input,
-              value: found.default,
+              value: found.default ?? null,
             })
           }
         />

@@ -14,6 +14,8 @@ export interface Command {
   readonly enabled?: () => boolean;
   /** Whether it also works while somebody types in a field. */
   readonly whileTyping?: boolean;
+  /** Whether it also works in a list, and in a field whose typing is settled. */
+  readonly atRest?: boolean;
   readonly run: () => void | Promise<void>;
 }
 

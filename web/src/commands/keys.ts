@@ -79,6 +79,12 @@ export function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLInputElement && !silent.includes(target.type);
 }
 
+/** Whether nothing is under way where an event happens: a list, or a field marked as settled. */
+function isResting(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target instanceof HTMLSelectElement || target.dataset.resting !== undefined;
+}
+
 /** Run the command that a key event calls, unless keys are somebody else's; whether there was one. */
 export function callByKey(
   event: KeyboardEvent,
@@ -89,10 +95,11 @@ export function callByKey(
   if (event.isComposing || event.keyCode === 229 || event.defaultPrevented) return false;
   const pressed = shortcutOf(event);
   const typing = isTyping(event.target);
+  const resting = typing && isResting(event.target);
   const called = commands.find(
     (command) =>
       shortcutsOf(command).includes(pressed) &&
-      (!typing || command.whileTyping) &&
+      (!typing || command.whileTyping || (resting && command.atRest)) &&
       isEnabled(command),
   );
   if (called === undefined || isTaken()) return false;

@@ -21,7 +21,7 @@ import {
   type Workflow,
 } from "./document";
 import type { Json, JsonObject } from "./json";
-import { type InputShape, type NodeShape, type NodeTypes, nodeShape } from "./shape";
+import { emptiness, type InputShape, type NodeShape, type NodeTypes, nodeShape } from "./shape";
 import { ANY, accepts } from "./sockets";
 import { withBoundarySlot } from "./subgraphs";
 
@@ -316,6 +316,7 @@ function bestOf<T extends { readonly type: string }>(
 }
 
 function firstValue(input: NodeInfo["inputs"][number]): Json {
+  if (emptiness(input) === "null") return null;
   if (input.default !== null && input.default !== undefined) return input.default as Json;
   const widget = input.widget;
   if (widget === null) return null;

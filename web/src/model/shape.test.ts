@@ -71,3 +71,22 @@ test("a number that grows is in use once it has a value, and a new node has none
   const filled = having({ ...node, values: { "sides.left": 3 } });
   expect(shown(filled, "2")).toEqual(["image0", "image1", "mask", "left", "right"]);
 });
+
+test("a number that may be none starts as none and may be so again", () => {
+  const optional = (name: string, more: object) =>
+    input(name, { type: "INT", widget: number, optional: true, ...more });
+  const maybe = {
+    id: "Maybe",
+    inputs: [
+      optional("count", {}),
+      optional("given", { default: 5 }),
+      optional("theirs", { default: 0, required: true }),
+    ],
+    outputs: [],
+  } as unknown as NodeInfo;
+  const node = nodeOf(maybe, "1", [0, 0]);
+  expect(node.values).toEqual({ count: null, given: 5, theirs: 0 });
+  const workflow = having(node);
+  const shape = nodeShape(node, graphOf(workflow, TOP), workflow, new Map([["Maybe", maybe]]));
+  expect(shape.widgets.map((one) => one.empty)).toEqual(["null", "never", "never"]);
+});

@@ -17,6 +17,9 @@ export type NodeTypes = ReadonlyMap<string, NodeInfo>;
 
 export type NodeKind = "node" | "subgraph" | "reroute" | "note" | "primitive" | "unknown";
 
+/** What a number may hold instead of one: nothing at all, where inputs grow, or null. */
+export type Emptiness = "never" | "absent" | "null";
+
 export interface InputShape {
   readonly name: string;
   readonly type: string;
@@ -26,6 +29,7 @@ export interface InputShape {
   readonly default: Json | undefined;
   readonly many: boolean;
   readonly required: boolean;
+  readonly empty: Emptiness;
   /** The input that grows in number of which this is one. */
   readonly family: string | null;
   readonly linked: boolean;
@@ -111,9 +115,12 @@ export function inputValue(node: GraphNode, input: InputShape): Json | undefined
   return Object.hasOwn(node.values, input.name) ? node.values[input.name] : input.default;
 }
 
-/** Whether an input may be left without a value: one of those that grow in number. */
-export function mayBeEmpty(input: InputShape): boolean {
-  return input.family !== null && !input.required;
+/** Whether an input may be left without a value: one that grows, or a number that may be none. */
+export function emptiness(input: InputInfo): Emptiness {
+  const number = input.widget?.kind === "int" || input.widget?.kind === "float";
+  if (!number || (input.required && !input.optional)) return "never";
+  if (input.grows != null) return "absent";
+  return input.default === null && !input.required ? "null" : "never";
 }
 
 /** The text of a note, whatever name its value has. */
@@ -154,6 +161,7 @@ function fromInfo(input: InputInfo): Declared {
     default: input.grows == null ? ((input.default ?? undefined) as Json | undefined) : undefined,
     many: input.many,
     required: input.required && !input.optional,
+    empty: emptiness(input),
     family: input.grows ?? null,
   };
 }
@@ -198,6 +206,7 @@ function fromSlot(slot: Slot, widget: WidgetInfo | null): Declared {
     default: undefined,
     many: false,
     required: false,
+    empty: "never",
     family: null,
   };
 }
@@ -245,7 +254,8 @@ function promotedInput(
           );
     if (declared?.widget == null) continue;
     const value = Object.hasOwn(node.values, name) ? node.values[name] : declared.default;
-    return { ...plain, widget: declared.widget, default: value };
+    const empty = declared.empty === "null" ? "null" : "never";
+    return { ...plain, widget: declared.widget, default: value, empty };
   }
   return plain;
 }

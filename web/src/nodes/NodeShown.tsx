@@ -3,6 +3,7 @@
 import { memo, useState } from "react";
 import { type FileRef, viewUrl } from "../api/routes";
 import { useTranslation } from "../i18n";
+import { Picture } from "../panels/Picture";
 import type { NodeRun } from "../state/runs";
 
 interface Props {
@@ -46,7 +47,7 @@ function Pictures({
   const alt = t("canvas.result", { title, number: place + 1, count: files.length });
   return (
     <>
-      <img src={viewUrl(file)} alt={alt} draggable={false} />
+      <Picture src={viewUrl(file)} alt={alt} draggable={false} />
       {files.length > 1 && (
         <div className="node-pages nodrag">
           <button

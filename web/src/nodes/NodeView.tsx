@@ -16,7 +16,7 @@ import {
   SOCKET_ROW,
   WIDGET_ROW,
 } from "../model/measures";
-import { type InputShape, inputValue, mayBeEmpty, type NodeShape } from "../model/shape";
+import { type InputShape, inputValue, type NodeShape } from "../model/shape";
 import { Icon } from "../panels/Icon";
 import type { ProblemAnswer } from "../protocol/generated";
 import { useNodeRun, useProblems } from "../state/server";
@@ -315,7 +315,7 @@ const WidgetRow = memo(function WidgetRow(props: RowProps) {
           label={label}
           widget={widget}
           value={value}
-          emptiable={mayBeEmpty(input)}
+          empty={input.empty}
         />
       )}
       {message !== undefined && <span className="visually-hidden">{message}</span>}

@@ -4,7 +4,7 @@ import type { KeyboardEvent } from "react";
 import { show, useView } from "../canvas/view";
 import { useTranslation } from "../i18n";
 import { type GraphNode, linksInto, linksOutOf } from "../model/document";
-import { inputValue, mayBeEmpty } from "../model/shape";
+import { inputValue } from "../model/shape";
 import { shapeAt, usePath, useTypes } from "../nodes/shapes";
 import { inputLabel, nodeTitle, useLanguage } from "../nodes/texts";
 import { useNodeRun, useProblems } from "../state/server";
@@ -114,7 +114,7 @@ function Entry({ node }: { readonly node: GraphNode }) {
                     label={label}
                     widget={input.widget}
                     value={inputValue(node, input)}
-                    emptiable={mayBeEmpty(input)}
+                    empty={input.empty}
                   />
                 )}
               </li>

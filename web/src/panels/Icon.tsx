@@ -42,6 +42,7 @@ const PATHS = {
   upload: "M10 13V4M6 7.5l4-4 4 4M4 16.5h12",
   panel: "M3 4h14v12H3zM12 4v12",
   enter: "M4 4h8v4M4 4v12h12V9M9 11l7-7M11.5 4H16v4.5",
+  gone: "M3 6v10h10M6.5 4H17v10.5M3 13l4-4 2 1.8M3 3l14 14",
   check: "M4.5 10.5 8.5 14.5 15.5 6",
 } as const;
 

@@ -6,6 +6,7 @@ import { say, show } from "../canvas/view";
 import { useTranslation } from "../i18n";
 import type { WidgetInfo } from "../model/shape";
 import { Icon } from "../panels/Icon";
+import { Picture } from "../panels/Picture";
 import { refreshNodes } from "../state/server";
 import { ChoiceField } from "./ChoiceField";
 import type { FieldProps } from "./Widget";
@@ -84,7 +85,13 @@ export function ImageField(props: FieldProps<ImageWidget>) {
       {file === "" ? (
         <p className="hint">{t("canvas.dropPicture")}</p>
       ) : (
-        <img src={inputUrl(file)} alt={file} draggable={false} loading="lazy" />
+        <Picture
+          key={String(props.widget.choices.includes(file))}
+          src={inputUrl(file)}
+          alt={file}
+          draggable={false}
+          loading="lazy"
+        />
       )}
     </div>
   );

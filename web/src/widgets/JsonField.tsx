@@ -23,6 +23,7 @@ export function JsonField({ label, value, set }: FieldProps) {
       type="text"
       aria-label={label}
       aria-invalid={wrong}
+      data-resting={draft === null || undefined}
       value={draft ?? writeJson(value ?? null)}
       onChange={(event) => setDraft(event.target.value)}
       onBlur={(event) => commit(event.target.value)}

@@ -155,7 +155,16 @@ function Editor({ mask }: { readonly mask: Mask }) {
             className="mask-board"
             style={{ "--ratio": ratio, "--brush": `${size}%` } as React.CSSProperties}
           >
-            <img ref={picture} src={inputUrl(mask.file, true)} alt={mask.file} onLoad={prepare} />
+            <img
+              ref={picture}
+              src={inputUrl(mask.file, true)}
+              alt={mask.file}
+              onLoad={prepare}
+              onError={() => {
+                say(t("gallery.gone"));
+                close();
+              }}
+            />
             <canvas
               ref={board}
               aria-label={t("canvas.mask.title")}

@@ -13,16 +13,19 @@ type NumberWidget = Extract<WidgetInfo, { kind: "int" | "float" | "seed" }>;
 const DRAG_STEP = 6;
 const DRAG_BEGINS = 4;
 
-export function NumberField({ label, widget, value, emptiable, set }: FieldProps<NumberWidget>) {
+export function NumberField({ label, widget, value, empty, set }: FieldProps<NumberWidget>) {
   const { t } = useTranslation();
   const [draft, setDraft] = useState<string | null>(null);
   const drag = useRef<{ x: number; from: number; moved: boolean } | null>(null);
-  const number = typeof value === "number" ? value : typeof value === "bigint" ? Number(value) : 0;
+  const given = typeof value === "number" || typeof value === "bigint";
+  const number = given ? Number(value) : 0;
+  const mayBeEmpty = empty !== "never";
   const commit = (text: string) => {
     setDraft(null);
     const next = evaluate(text);
-    if (emptiable && text.trim() === "") set(undefined, { once: true });
-    else if (next !== null) set(fitted(next, widget), { once: true });
+    if (mayBeEmpty && text.trim() === "") {
+      set(empty === "null" ? null : undefined, { once: true });
+    } else if (next !== null) set(fitted(next, widget), { once: true });
   };
   const step = (by: number) => set(fitted(number + by * widget.step, widget));
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
@@ -61,10 +64,11 @@ export function NumberField({ label, widget, value, emptiable, set }: FieldProps
     }
   };
   const ranged = widget.min !== null && widget.max !== null && widget.max - widget.min < 2 ** 31;
-  const empty = emptiable && draft?.trim() === "";
-  const invalid = draft !== null && !empty && evaluate(draft) === null;
-  const outside =
-    (widget.min !== null && number < widget.min) || (widget.max !== null && number > widget.max);
+  const emptied = mayBeEmpty && draft?.trim() === "";
+  const invalid = draft !== null && !emptied && evaluate(draft) === null;
+  const below = widget.min !== null && number < widget.min;
+  const above = widget.max !== null && number > widget.max;
+  const outside = (given || !mayBeEmpty) && (below || above);
   return (
     <span className="number-field nodrag">
       {widget.slider && ranged && (
@@ -91,12 +95,14 @@ export function NumberField({ label, widget, value, emptiable, set }: FieldProps
         type="text"
         inputMode="decimal"
         role="spinbutton"
+        data-resting={draft === null || undefined}
         aria-label={label}
-        aria-valuenow={number}
+        aria-valuenow={given ? number : undefined}
         aria-valuemin={widget.min ?? undefined}
         aria-valuemax={widget.max ?? undefined}
         aria-invalid={invalid || outside}
         title={rangeText(widget)}
+        placeholder={mayBeEmpty ? t("canvas.notGiven") : undefined}
         value={draft ?? shownNumber(value, widget)}
         onChange={(event) => setDraft(event.target.value)}
         onBlur={(event) => draft !== null && commit(event.target.value)}

@@ -41,6 +41,7 @@ export function SeedField({ graph, node, name, label, value, set }: FieldProps<S
         className="field"
         type="text"
         inputMode="numeric"
+        data-resting={draft === null || undefined}
         aria-label={label}
         title={value === DRAW_SEED ? t("canvas.seedDrawn") : undefined}
         value={draft ?? String(value ?? "")}

@@ -4,7 +4,7 @@ import { Component, memo, type ReactNode } from "react";
 import { useTranslation } from "../i18n";
 import { type GraphId, graphOf, type NodeId } from "../model/document";
 import type { Json } from "../model/json";
-import type { WidgetInfo } from "../model/shape";
+import type { Emptiness, WidgetInfo } from "../model/shape";
 import { usePlugins } from "../state/plugins";
 import { useServer } from "../state/server";
 import { activeTab, useWorkspace } from "../state/workspace";
@@ -26,8 +26,7 @@ export interface FieldProps<W extends WidgetInfo = WidgetInfo> {
   readonly label: string;
   readonly widget: W;
   readonly value: Json | undefined;
-  /** Whether it may have no value. */
-  readonly emptiable: boolean;
+  readonly empty: Emptiness;
   readonly set: (value: Json | undefined, options?: { readonly once?: boolean }) => void;
 }
 
@@ -38,7 +37,7 @@ interface Props {
   readonly label: string;
   readonly widget: WidgetInfo;
   readonly value: Json | undefined;
-  readonly emptiable: boolean;
+  readonly empty: Emptiness;
 }
 
 export const Widget = memo(function Widget(props: Props) {

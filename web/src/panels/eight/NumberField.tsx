@@ -1,4 +1,5 @@
 import { useEffect, useState } from "react";
+import { useTranslation } from "../../i18n";
 import { evaluate } from "../../model/arithmetic";
 import type { Json } from "../../model/json";
 
@@ -11,18 +12,23 @@ interface Props {
   readonly max: number | null;
   readonly step: number;
   readonly onChange: (value: number | bigint) => void;
+  /** Where there may be no number. */
+  readonly onEmpty?: (() => void) | undefined;
 }
 
 /**
  * A number that is typed. It counts at once if it is one within its range; a calculation, and what
  * lies outside, is settled by Enter or by leaving the field.
  */
-export function NumberField({ id, label, value, whole, min, max, step, onChange }: Props) {
+export function NumberField(props: Props) {
+  const { id, label, value, whole, min, max, step, onChange, onEmpty } = props;
+  const { t } = useTranslation();
   const shown = value === undefined || value === null ? "" : String(value);
   const [text, setText] = useState(shown);
   useEffect(() => setText(shown), [shown]);
   const parsed = parse(text, whole);
-  const good = parsed !== null && within(parsed, min, max);
+  const empty = onEmpty !== undefined && text.trim() === "";
+  const good = empty || (parsed !== null && within(parsed, min, max));
   const change = (typed: string) => {
     setText(typed);
     const number = parse(typed, whole);
@@ -31,6 +37,7 @@ export function NumberField({ id, label, value, whole, min, max, step, onChange 
   const settle = () => {
     const found = parsed ?? evaluate(text);
     setText(shown);
+    if (empty && shown !== "") onEmpty();
     if (good || found === null) return;
     const number = clamped(found, min, max);
     onChange(whole && typeof number === "number" ? Math.round(number) : number);
@@ -50,6 +57,7 @@ export function NumberField({ id, label, value, whole, min, max, step, onChange 
       inputMode={whole ? "numeric" : "decimal"}
       aria-label={label}
       aria-invalid={!good}
+      placeholder={onEmpty && t("canvas.notGiven")}
       value={text}
       onChange={(event) => change(event.target.value)}
       onKeyDown={nudge}

@@ -93,7 +93,8 @@ function AnyWidget({ at, input, label }: AnyWidgetProps) {
   const { name, widget } = input;
   const field = fieldOf(workflow, at, name);
   if (field === null) return <p className="hint">{t("eight.computed")}</p>;
-  const value = readField(workflow, field) ?? input.default;
+  const own = readField(workflow, field);
+  const value = own === undefined ? input.default : own;
   const change = (next: Json) => changeSetting({ at, input: name, field }, next);
   switch (widget?.kind) {
     case "int":
@@ -108,6 +109,7 @@ function AnyWidget({ at, input, label }: AnyWidgetProps) {
           max={widget.kind === "seed" ? null : widget.max}
           step={widget.step}
           onChange={change}
+          onEmpty={input.empty === "null" ? () => change(null) : undefined}
         />
       );
     case "switch":

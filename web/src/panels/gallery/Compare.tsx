@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { useTranslation } from "../../i18n";
+import { Picture } from "../Picture";
 
 interface Props {
   readonly first: string;
@@ -12,8 +13,8 @@ export function Compare({ first, second }: Props) {
   const [share, setShare] = useState(50);
   return (
     <div className="compare">
-      <img className="big-picture" src={first} alt={t("gallery.first")} />
-      <img
+      <Picture className="big-picture" src={first} alt={t("gallery.first")} />
+      <Picture
         className="big-picture over"
         src={second}
         alt={t("gallery.second")}

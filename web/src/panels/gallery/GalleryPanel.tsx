@@ -5,6 +5,7 @@ import { loadOlder, useServer } from "../../state/server";
 import { Icon } from "../Icon";
 import { attempt } from "../notices/notices";
 import { usePanels } from "../open";
+import { Picture as Shown } from "../Picture";
 import { titleOf } from "../queue/queue";
 import { Rows } from "../Rows";
 import { allPictures, matches, type Picture } from "./pictures";
@@ -88,7 +89,7 @@ function Tile({ picture }: { readonly picture: Picture }) {
       aria-label={t("gallery.showNamed", { name: title })}
       onClick={() => show({ kind: "picture", picture: picture.id })}
     >
-      <img src={viewUrl(picture.file, "webp;80")} alt="" loading="lazy" draggable={false} />
+      <Shown src={viewUrl(picture.file, "webp;80")} alt="" loading="lazy" draggable={false} />
     </button>
   );
 }

@@ -7,6 +7,7 @@ import { useServer } from "../../state/server";
 import { Icon } from "../Icon";
 import { usePanels } from "../open";
 import { PanelDialog } from "../PanelDialog";
+import { Picture as Shown } from "../Picture";
 import { forget, openWorkflow } from "../queue/actions";
 import { duration, titleOf } from "../queue/queue";
 import { Compare } from "./Compare";
@@ -46,7 +47,7 @@ export default function PictureDialog({ picture: id }: { readonly picture: strin
       <div className="picture-body">
         <div className="picture-stage">
           {compared === undefined ? (
-            <img className="big-picture" src={viewUrl(picture.file)} alt={titleOf(job)} />
+            <Shown className="big-picture" src={viewUrl(picture.file)} alt={titleOf(job)} />
           ) : (
             <Compare first={viewUrl(picture.file)} second={viewUrl(compared.file)} />
           )}
@@ -141,7 +142,13 @@ function CompareChoice({ pictures, shown, chosen, choose }: CompareProps) {
                 aria-label={t("gallery.compareWithNumber", { number: at + 1 })}
                 onClick={() => choose(one.id)}
               >
-                <img className="thumb" src={viewUrl(one.file, "webp;80")} alt="" loading="lazy" />
+                <Shown
+                  className="thumb"
+                  src={viewUrl(one.file, "webp;80")}
+                  alt=""
+                  loading="lazy"
+                  tiny
+                />
               </button>
             </li>
           ))}
@@ -172,7 +179,7 @@ function Filmstrip({ job }: { readonly job: string }) {
     <ol className="filmstrip" aria-label={t("gallery.filmstrip")} tabIndex={0}>
       {steps.map(({ node_id, step, picture }) => (
         <li key={`${node_id}/${step}`}>
-          <img src={picture} alt={t("gallery.step", { step })} />
+          <Shown src={picture} alt={t("gallery.step", { step })} />
           <span className="hint" aria-hidden="true">
             {step}
           </span>

@@ -18,6 +18,7 @@ import { ConnectionNotice } from "../notices/ConnectionNotice";
 import { Notices } from "../notices/Notices";
 import { attempt } from "../notices/notices";
 import { RunAnnouncer } from "../notices/RunAnnouncer";
+import { Picture } from "../Picture";
 import { stopActive } from "../queue/actions";
 import { Progress } from "../queue/QueuePanel";
 import "../styles";
@@ -115,7 +116,7 @@ function LastPicture() {
       {shown === undefined ? (
         <p>{t("phone.noPicture")}</p>
       ) : (
-        <img src={shown} alt={t("phone.picture")} />
+        <Picture src={shown} alt={t("phone.picture")} />
       )}
     </div>
   );

@@ -7,6 +7,7 @@ import { useServer } from "../../state/server";
 import { picturesOf } from "../gallery/pictures";
 import { Icon, type IconName } from "../Icon";
 import { usePanels } from "../open";
+import { Picture } from "../Picture";
 import { Rows } from "../Rows";
 import {
   cancel,
@@ -176,7 +177,13 @@ function Thumbnail({ job }: { readonly job: JobAnswer }) {
       aria-label={t("gallery.show")}
       onClick={() => show({ kind: "picture", picture: picture.id })}
     >
-      <img className="thumb" src={viewUrl(picture.file, "webp;80")} alt="" loading="lazy" />
+      <Picture
+        className="thumb"
+        src={viewUrl(picture.file, "webp;80")}
+        alt=""
+        loading="lazy"
+        tiny
+      />
     </button>
   );
 }
