@@ -2,6 +2,7 @@
 
 `--all` measures what each of the eight settings does instead, and keeps the table for the
 documentation (`settings_figures.py`); `--settings embedding,vae` only those, the others as kept.
+With `--beside DIR` it judges the LoRA, VAE and embeddings of another training and keeps nothing.
 
 Runs the ordinary text-to-image workflow through the engine, once for each unseen caption and with
 a seed of its own, and lets the checker say what each picture shows. Prints a table with 95 %
@@ -24,6 +25,7 @@ import checker
 import numpy as np
 import scenes
 import settings_figures
+from export import STARTER_FOLDER
 from numpy.typing import NDArray
 from painting import Painter
 from PIL import Image
@@ -61,11 +63,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--all", action="store_true", help="all settings, one table")
     parser.add_argument("--settings", default="", help="with --all: only these, by commas")
+    parser.add_argument("--beside", type=Path, help="with --all: LoRA, VAE and embeddings to judge")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
     if options.all:
         only = [s for s in options.settings.split(",") if s]
-        measure_settings(options.captions, only, options.device)
+        painter = Painter(options.device, options.beside or STARTER_FOLDER)
+        measure_settings(painter, options.captions, only, keep=options.beside is None)
         return
     rows: list[Row] = []
     if options.only in (None, "checker"):
@@ -86,13 +90,15 @@ def main() -> None:
         options.json.write_text(json.dumps([vars(row) for row in rows], indent=2) + "\n")
 
 
-def measure_settings(count: int, only: Sequence[str], device: str) -> None:
-    """Print the table row by row; keep it with the rows of other settings that were measured."""
+def measure_settings(painter: Painter, count: int, only: Sequence[str], *, keep: bool) -> None:
+    """Print the table row by row; ``keep`` it beside what was measured of other settings."""
     rows: list[settings_figures.Row] = []
     print("| setting | value | n | right | 95 % interval | more |\n|---|---|---|---|---|---|")
-    for row in settings_figures.main_table(Painter(device), count, only):
+    for row in settings_figures.main_table(painter, count, only):
         print(settings_figures.line(row), flush=True)
         rows.append(row)
+    if not keep:
+        return
     kept = json.loads(FIGURES.read_text()) if only and FIGURES.exists() else []
     old = [settings_figures.Row(**row) for row in kept if row["about"] not in only]
     settings_figures.write([*old, *rows], FIGURES)

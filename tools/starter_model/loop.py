@@ -23,6 +23,7 @@ def train(
     samples: int,
     batch: int,
     lr: float,
+    seed: int,
     decay: float = 0.99,
 ) -> dict[str, Tensor]:
     """Train `weights` until `samples` samples are seen, going on from a state at `path`.
@@ -42,7 +43,7 @@ def train(
         average.weights, average.steps = state["average"], state["average_steps"]
         optimizer.load_state_dict(state["optimizer"])
         seen, seconds = state["samples"], state["seconds"]
-    torch.manual_seed(Random(f"{path.stem} {seen}").randrange(2**32))
+    torch.manual_seed(Random(f"{path.stem} {seed} {seen}").randrange(2**32))
     print(f"{path.stem}: training from {seen} samples to {samples}", flush=True)
     while seen < samples:
         began = time.monotonic()

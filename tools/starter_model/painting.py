@@ -7,9 +7,9 @@ encoder, guidance, sampler, schedule, LoRA, VAE) is the engine's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 
@@ -68,9 +68,10 @@ def unseen(count: int, *, things: int = 1, seed: int = 0) -> Asked:
 
 
 class Painter:
-    """The starter model, opened once, in float32."""
+    """The starter model, opened once, in float32; ``beside``: the folder of its further files."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, beside: Path = STARTER_FOLDER) -> None:
+        self.beside = beside
         self.store = ModelStore(device, dtype=torch.float32)
         model, text, own = checkpoint.load_checkpoint(DEFAULT_OUT)
         assert text is not None
@@ -82,9 +83,7 @@ class Painter:
     @cached_property
     def vivid(self) -> Vae:
         """The VAE that comes beside the model."""
-        return checkpoint.load_vae_file(
-            STARTER_FOLDER / "vae/graphengine-starter-vivid.safetensors"
-        )
+        return checkpoint.load_vae_file(self.beside / "vae" / VIVID)
 
     def latents(self, asked: Asked, setting: Setting, batch: int = BATCH) -> Tensor:
         """Finished latents, unscaled: [N, 4, 16, 16]; equal seeds and batches give equal noise."""
@@ -121,26 +120,20 @@ class Painter:
     def condition(self, texts: Sequence[str], clip_skip: int = 1) -> Conditioning:
         """The texts as one batch of conditions."""
         skipped = self.clip if clip_skip == 1 else clip.set_last_layer(self.clip, -clip_skip)
-        encoded = [
-            clip.encode(self.store, skipped, text, resolve_embedding=find_embedding).conditions[0]
-            for text in texts
-        ]
+        encode = partial(clip.encode, self.store, skipped, resolve_embedding=self.find_embedding)
+        encoded = [encode(text).conditions[0] for text in texts]
         embedding = torch.cat([each.embedding for each in encoded])
         return Conditioning((replace(encoded[0], embedding=embedding, pooled=None),))
 
     def _model(self, setting: Setting) -> Model:
         if setting.lora is None:
             return self.model
-        file = reference(STARTER_FOLDER / "loras" / setting.lora)
+        file = reference(self.beside / "loras" / setting.lora)
         return replace(self.model, patches=(LoraPatch(file, setting.lora_strength),))
 
-
-def find_embedding(name: str) -> FileRef | None:
-    """The starter model's embedding of this name."""
-    for path in _named(STARTER_FOLDER / "embeddings", name):
-        return reference(path)
-    return None
-
-
-def _named(folder: Path, name: str) -> Iterable[Path]:
-    return (path for path in sorted(folder.iterdir()) if name in (path.stem, path.name))
+    def find_embedding(self, name: str) -> FileRef | None:
+        """The starter model's embedding of this name."""
+        for path in sorted((self.beside / "embeddings").iterdir()):
+            if name in (path.stem, path.name):
+                return reference(path)
+        return None

@@ -57,14 +57,15 @@ def main() -> None:
     networks.use(options.device)
     concept = CONCEPTS[options.concept]
     path = networks.state_folder(options.state) / f"{options.concept}.pt"
-    vectors = train(concept, path, options.samples or concept.samples, options.lr)
+    samples = options.samples or concept.samples
+    vectors = train(concept, path, samples, lr=options.lr, seed=options.seed)
     save(vectors, options.out or FOLDER / concept.file)
 
 
-def train(concept: Concept, path: Path, samples: int, lr: float) -> Tensor:
+def train(concept: Concept, path: Path, samples: int, *, lr: float, seed: int) -> Tensor:
     """The embedding's averaged vectors: [n, 128]."""
     starter = base.open_base()
-    rng = Random(path.stem)
+    rng = Random(f"{path.stem} {seed}")
     chosen = [concept.scene(rng) for _ in range(POOL)]
     z = train_unet.latents_of(chosen, rng)
     ids, vectors = _start(starter, concept.starts_as)
@@ -74,9 +75,10 @@ def train(concept: Concept, path: Path, samples: int, lr: float) -> Tensor:
         with base.in_place_of_words(starter.text, vectors):
             return _loss(starter, z, rows)
 
-    return loop.train(path, {"vectors": vectors}, loss_of, samples=samples, batch=BATCH, lr=lr)[
-        "vectors"
-    ]
+    average = loop.train(
+        path, {"vectors": vectors}, loss_of, samples=samples, batch=BATCH, lr=lr, seed=seed
+    )
+    return average["vectors"]
 
 
 def save(vectors: Tensor, path: Path) -> None:

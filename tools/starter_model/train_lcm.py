@@ -42,33 +42,32 @@ Pool = tuple[Tensor, Tensor]
 
 def main() -> None:
     parser = networks.options(__doc__)
-    parser.add_argument("--samples", type=int, default=9_600)
-    parser.add_argument("--lr", type=float, default=3e-4)
+    parser.add_argument("--samples", type=int, default=19_200)
+    parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     networks.use(options.device)
     path = networks.state_folder(options.state) / "lcm.pt"
-    save(train(path, options.samples, options.lr), options.out)
+    save(train(path, options.samples, options.lr, options.seed), options.out)
 
 
-def train(path: Path, samples: int, lr: float) -> dict[str, Tensor]:
+def train(path: Path, samples: int, lr: float, seed: int) -> dict[str, Tensor]:
     """The LoRA's averaged weights after `samples` samples."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     starter = base.open_base()
     weights = add_lora(starter.unet)
-    pool = draw_pool(starter)
+    pool = draw_pool(starter, Random(f"lcm {seed}"))
     empty = starter.encode([""])
 
     def loss_of(share: float) -> Tensor:
         skip = SKIPS[min(int(share * len(SKIPS)), len(SKIPS) - 1)]
         return _loss(starter.unet, pool, empty, skip)
 
-    return loop.train(path, weights, loss_of, samples=samples, batch=BATCH, lr=lr)
+    return loop.train(path, weights, loss_of, samples=samples, batch=BATCH, lr=lr, seed=seed)
 
 
-def draw_pool(starter: base.Base) -> Pool:
+def draw_pool(starter: base.Base, rng: Random) -> Pool:
     """Scenes as latents [N, 4, 16, 16], and their captions' encodings [N, 77, 128] in float16."""
-    rng = Random("lcm")
     chosen = [scenes.training_scene(rng) for _ in range(POOL)]
     z = [train_unet.latents_of(chosen[i : i + 500], rng) for i in range(0, POOL, 500)]
     texts = [scenes.caption(scene, rng).text for scene in chosen]

@@ -39,12 +39,13 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=2e-3)
     options = parser.parse_args()
     networks.use(options.device)
-    train(networks.state_folder(options.state) / "text.pt", steps=options.steps, lr=options.lr)
+    path = networks.state_folder(options.state) / "text.pt"
+    train(path, steps=options.steps, lr=options.lr, seed=options.seed)
 
 
-def train(path: Path, *, steps: int, lr: float) -> None:
+def train(path: Path, *, steps: int, lr: float, seed: int) -> None:
     """Train until `steps` steps in all are done, from the state at `path` if there is one."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     encoder = networks.build_text_encoder(len(captions.known_ids()) + 1)
     reader = nn.Linear(networks.TEXT_WIDTH, sum(CLASSES))
     weights = [*encoder.parameters(), *reader.parameters()]
@@ -56,7 +57,7 @@ def train(path: Path, *, steps: int, lr: float) -> None:
         reader.load_state_dict(state["reader"])
         optimizer.load_state_dict(state["optimizer"])
         step, seconds = state["step"], state["seconds"]
-    rng = Random(f"text {step}")
+    rng = Random(f"text {seed} {step}")
     while step < steps:
         began = time.monotonic()
         for group in optimizer.param_groups:

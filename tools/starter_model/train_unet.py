@@ -68,7 +68,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
     """Train until enough samples in all are seen, from the state in the folder if there is one."""
     folder = networks.state_folder(options.state)
     samples, batch, lr = options.samples, options.batch, options.lr
-    torch.manual_seed(0)
+    torch.manual_seed(options.seed)
     text = trained_text_encoder(folder)
     unet = networks.build_unet()
     average = networks.Average(unet, 0.999)
@@ -77,7 +77,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
     )
     progress = _resume(folder / "unet.pt", unet, average, optimizer)
     networks.speed_up(unet)
-    rng = Random(f"unet {rank} {progress.step}")
+    rng = Random(f"unet {options.seed} {rank} {progress.step}")
     torch.manual_seed(rng.randrange(2**32))
     pool = draw_pool(rng, text, options.scenes)
     empty = text(captions.rows([""])).last_hidden_state.detach()

@@ -43,12 +43,12 @@ def main() -> None:
     networks.use(options.device)
     path = networks.state_folder(options.state) / f"{options.half}.pt"
     samples = options.samples or DEFAULT_SAMPLES[options.half]
-    train(options.half, path, samples=samples, lr=options.lr)
+    train(options.half, path, samples=samples, lr=options.lr, seed=options.seed)
 
 
-def train(half: str, path: Path, *, samples: int, lr: float) -> None:
+def train(half: str, path: Path, *, samples: int, lr: float, seed: int) -> None:
     """Train one half until `samples` quarters are seen, going on from a state at `path`."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     vae = networks.build_vae()
     network = networks.vae_half(vae, half)
     average = networks.Average(network, 0.998)
@@ -62,7 +62,7 @@ def train(half: str, path: Path, *, samples: int, lr: float) -> None:
         seen, seconds = state["samples"], state["seconds"]
     networks.speed_up(vae)
     loss_of: Loss = _decoder_loss if half == "decoder" else _encoder_loss
-    rng = Random(f"{half} {seen}")
+    rng = Random(f"{half} {seed} {seen}")
     torch.manual_seed(rng.randrange(2**32))
     pool = scenes.pictures([scenes.training_scene(rng) for _ in range(POOL)], rng)
     print(f"drew {POOL} scenes; training from {seen} samples to {samples}", flush=True)

@@ -34,10 +34,10 @@ def main() -> None:
     options = parser.parse_args()
     networks.use(options.device)
     path = networks.state_folder(options.state) / "vivid.pt"
-    save(train(path, options.samples, options.lr), options.out)
+    save(train(path, options.samples, options.lr, options.seed), options.out)
 
 
-def train(path: Path, samples: int, lr: float) -> nn.Module:
+def train(path: Path, samples: int, lr: float, seed: int) -> nn.Module:
     """The autoencoder with the vivid decoder."""
     vae = base.open_base().vae
     half = networks.vae_half(vae, "decoder")
@@ -45,13 +45,13 @@ def train(path: Path, samples: int, lr: float) -> nn.Module:
     for name, p in weights.items():
         module, _, last = name.replace("|", ".").rpartition(".")
         setattr(half.get_submodule(module), last, p)
-    rng = Random("vivid")
+    rng = Random(f"vivid {seed}")
     pool = scenes.pictures([scenes.training_scene(rng) for _ in range(POOL)], rng)
 
     def loss_of(share: float) -> Tensor:
         return _loss(vae, *batch(pool, whole=share >= WHOLE_FROM))
 
-    average = loop.train(path, weights, loss_of, samples=samples, batch=BATCH, lr=lr)
+    average = loop.train(path, weights, loss_of, samples=samples, batch=BATCH, lr=lr, seed=seed)
     half.load_state_dict({name.replace("|", "."): t for name, t in average.items()})
     return vae
 
