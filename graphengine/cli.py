@@ -454,7 +454,7 @@ def nodes(
         registry = open_registry(settings, out)
         specs = registry.specs() if name is None else (docs.find_node(registry, name),)
         if as_json:
-            failures = [docs.failure_json(failure) for failure in registry.failures]
+            failures = [failure.as_dict() for failure in registry.failures]
             described = [docs.node_json(spec, settings.folders()) for spec in specs]
             print_json({"nodes": described, "failures": failures})
         elif name is None:

@@ -190,7 +190,7 @@ def _print_plugin(plugin: Plugin, out: Output) -> None:
     problems = [
         Problem(
             "cli_load_failure",
-            details={"where": f"{failure.file}:{failure.line}", "cause": failure.cause},
+            details={"where": failure.where, "cause": failure.causes},
         )
         for failure in plugin.failures
     ]

@@ -15,7 +15,6 @@ from graphengine.errors import GraphEngineError, render
 from graphengine.folders import Folders
 from graphengine.nearest import listed, nearest
 from graphengine.parameters import Bool, Choice, Float, Int, ModelFile, Seed, Widget
-from graphengine.plugins.plugin import LoadFailure
 from graphengine.registry import Registry, builtin_folder
 from graphengine.spec import BUILTIN_PACKAGE, InputSpec, NodeSpec, OutputSpec
 
@@ -86,11 +85,6 @@ def node_json(spec: NodeSpec, folders: Folders) -> dict[str, Any]:
         "outputs": [dataclasses.asdict(each) for each in spec.outputs],
         "texts": {language: dataclasses.asdict(texts) for language, texts in spec.texts.items()},
     }
-
-
-def failure_json(failure: LoadFailure) -> dict[str, Any]:
-    """What could not be loaded, as JSON values."""
-    return dataclasses.asdict(failure)
 
 
 def write_reference() -> None:

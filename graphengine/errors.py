@@ -31,6 +31,10 @@ _ENDS = (".", "!", "?", "…", "。", "！", "？")
 _ABOUT_NEAREST = re.compile(r"[^.。]*\{nearest\}[.。] ?")
 
 
+class ByLanguage(dict[str, str]):
+    """A text in each language; as a detail it fills a message with the one of its language."""
+
+
 class GraphEngineError(Exception):
     """An error with a stable code whose text exists in every language.
 
@@ -46,12 +50,13 @@ class GraphEngineError(Exception):
         """The message and, where there is one, the hint."""
         return _joined(*render(self.code, self.details, language), language)
 
+    def texts(self) -> ByLanguage:
+        """Message and hint in every language."""
+        return ByLanguage({language: self.text(language) for language in LANGUAGES})
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON shape: the same for the command line, the server and the editor."""
-        return {
-            "code": self.code,
-            "message": {language: self.text(language) for language in LANGUAGES},
-        }
+        return {"code": self.code, "message": self.texts()}
 
     def __str__(self) -> str:
         return self.text()
@@ -200,15 +205,17 @@ def render(code: str, values: Mapping[str, Any], language: str) -> tuple[str, st
     if entry is None:
         shown = ", ".join(f"{name}={value!r}" for name, value in values.items() if value)
         return (f"{code} ({shown})" if shown else code), ""
-    filled = _Details({name: _told(value) for name, value in values.items()})
+    filled = _Details({name: _told(value, language) for name, value in values.items()})
     hint = entry.get("hint", "")
     if values.get("nearest") == NONE:
         hint = _ABOUT_NEAREST.sub("", hint)
     return entry["message"].format_map(filled), hint.format_map(filled)
 
 
-def _told(value: Any) -> Any:
-    """What the system says of a file, without Python's number and repetition of the path."""
+def _told(value: Any, language: str) -> Any:
+    """A text in the language; of a file what the system says, without Python's number and path."""
+    if isinstance(value, ByLanguage):
+        return value[language]
     return value.strerror or value if isinstance(value, OSError) else value
 
 

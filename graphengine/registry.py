@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from graphengine.collecting import collector_paused
+from graphengine.errors import GraphEngineError
 from graphengine.node import describe, mark_of
 from graphengine.plugins.importing import import_file, namespace
 from graphengine.plugins.loading import failure_of, file_digest, load_plugins, marked_functions
@@ -64,15 +63,10 @@ class Registry:
         """Take a node type in; False (and a failure) if its id is taken."""
         taken = self._described(spec.id)
         if taken is not None:
-            self._failures.append(
-                LoadFailure(
-                    spec.origin.package,
-                    spec.origin.file,
-                    spec.origin.line,
-                    f'the node id "{spec.id}" is already taken by '
-                    f"{taken.origin.file or taken.origin.package}",
-                )
-            )
+            first = taken.origin.file or taken.origin.package
+            error = GraphEngineError("node_id_taken", name=spec.id, first=first)
+            place = (spec.origin.package, spec.origin.file, spec.origin.line)
+            self._failures.append(LoadFailure(*place, error.texts()))
             return False
         self._specs[spec.id] = spec
         self._renamed.update(dict.fromkeys(spec.renamed_from, spec.id))
@@ -159,7 +153,8 @@ def load_registry(
         registry.add_plugin(plugin)
     for folder in folders.trusted:
         if not folder.is_dir():
-            registry.note(LoadFailure(folder.name, str(folder), 0, os.strerror(errno.ENOENT)))
+            missing = GraphEngineError("plugin_folder_missing")
+            registry.note(LoadFailure(folder.name, str(folder), 0, missing.texts()))
     return registry
 
 

@@ -136,8 +136,7 @@ def print_failures(registry: Registry, out: Output) -> None:
     if out.as_json:
         return
     for failure in registry.failures:
-        where = f"{failure.file}:{failure.line}" if failure.line else failure.file
-        text = out.text("cli_load_failure", where=where, cause=failure.cause)
+        text = out.text("cli_load_failure", where=failure.where, cause=failure.causes)
         typer.echo(out.text("cli_warning", text=text), err=True)
     notices = [plugin.notice for plugin in registry.plugins]
     print_problems([notice for notice in notices if notice is not None], out)

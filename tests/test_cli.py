@@ -317,6 +317,10 @@ def test_a_plugin_that_fails_to_load_is_shown_and_the_rest_works(
         done = call(*args)
         assert done.exit_code == 0
         assert f"{base}/plugins/bad.py:2 could not be loaded" in done.stderr
+    assert (
+        "bad.py:2 を読み込めませんでした: ModuleNotFoundError"
+        in call("plugin", "list", "--language", "ja").stdout
+    )
     (failure,) = json.loads(call("nodes", "--json").stdout)["failures"]
     assert (failure["line"], failure["file"]) == (2, f"{base}/plugins/bad.py")
 

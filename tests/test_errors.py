@@ -111,6 +111,14 @@ def test_a_problem_says_where_what_and_how_to_mend() -> None:
     assert problem.hint("ja") == "あるもの: b"
 
 
+def test_a_detail_in_each_language_fills_each_message_with_its_own() -> None:
+    cause = GraphEngineError("plugin_folder_missing").texts()
+    problem = Problem("cli_load_failure", details={"where": "a", "cause": cause})
+
+    assert problem.text() == "a could not be loaded: There is no such folder."
+    assert problem.text("ja") == "a を読み込めませんでした: このフォルダーはありません。"
+
+
 def test_a_problem_without_title_or_node_still_says_what_it_knows() -> None:
     details = {"name": "a", "kind": "vae", "there": "b"}
 

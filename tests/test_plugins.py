@@ -478,10 +478,12 @@ def test_two_plugins_of_one_name_are_not_both_loaded(tmp_path: Path) -> None:
     assert registry.ids() == ("One",)
     (failure,) = registry.failures
     assert (failure.file, "a/one.py" in failure.cause) == (str(tmp_path / "b" / "one.py"), True)
+    assert failure.causes["ja"].startswith("同じ名前のプラグイン「one」がすでにあります")
 
 
 def test_a_named_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     (failure,) = load_registry(PluginFolders(trusted=(gone,)), before=Registry()).failures
-    assert (failure.file, failure.cause) == (str(gone), "No such file or directory")
+    assert (failure.file, failure.cause) == (str(gone), "There is no such folder.")
+    assert failure.causes["ja"] == "このフォルダーはありません。"
     assert load_registry(PluginFolders(asking=(gone,)), before=Registry()).failures == ()

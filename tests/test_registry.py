@@ -59,6 +59,7 @@ def test_a_node_is_described_once_and_only_when_it_is_asked_for(tmp_path: Path) 
     assert [output.type for output in registry.get("Good").outputs] == ["INT"]  # type: ignore[union-attr]
     (refused,) = registry.failures
     assert "good.py" in refused.cause
+    assert "「Good」は、すでに" in refused.causes["ja"]
     assert refused.file.endswith("z.py")
     with pytest.raises(NodeDefinitionError, match="x"):
         registry.specs()

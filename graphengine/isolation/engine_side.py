@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from graphengine.context import CancelFlag, Context
-from graphengine.errors import Cancelled, GraphEngineError
+from graphengine.errors import ByLanguage, Cancelled, GraphEngineError
 from graphengine.folders import Folders
 from graphengine.isolation.environment import environment_python
 from graphengine.isolation.process import LOADING_S, PluginProcess
+from graphengine.plugins.plugin import LoadFailure
 from graphengine.printing import note_printed
 from graphengine.results import Lazy, NeedsInputs, Outputs
 from graphengine.spec import NodeSpec, Origin
@@ -51,9 +52,12 @@ class IsolatedPlugin:
         return tuple(self._spec(fields, origin) for fields in self._told[0])
 
     @property
-    def failures(self) -> Sequence[tuple[str, str, int, str]]:
+    def failures(self) -> tuple[LoadFailure, ...]:
         """What of it could not be loaded."""
-        return tuple(self._told[1])
+        return tuple(
+            LoadFailure(package, file, line, ByLanguage(causes))
+            for package, file, line, causes in self._told[1]
+        )
 
     def close(self) -> None:
         """End the process."""

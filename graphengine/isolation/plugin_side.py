@@ -62,7 +62,7 @@ class PluginSide:
         plugin = self._plugin = load_plugin(source, source.digest, inside=True)
         self._nodes = {spec.id: spec for spec in plugin.specs}
         specs = [_fields(spec, folders) for spec in plugin.specs]
-        return specs, [dataclasses.astuple(failure) for failure in plugin.failures]
+        return specs, [(f.package, f.file, f.line, dict(f.causes)) for f in plugin.failures]
 
     def _call(
         self, node_id: str, arguments: dict[str, Any], context: tuple[str, str, Folders] | None

@@ -83,8 +83,8 @@ def check_plugin(path: Path, *, run: bool = True) -> Checked:
 
 def _of_loading(plugin: Plugin) -> Iterator[Problem]:
     for failure in plugin.failures:
-        where = f"{failure.file}:{failure.line}" if failure.line else failure.file
-        yield Problem("cli_load_failure", details={"where": where, "cause": failure.cause})
+        where = failure.where
+        yield Problem("cli_load_failure", details={"where": where, "cause": failure.causes})
     if not plugin.specs and not plugin.failures:
         yield Problem("check_no_nodes", details={"path": str(plugin.path)})
 

@@ -20,7 +20,7 @@ from graphengine.node import NodeDefinitionError, describe, mark_of
 from graphengine.plugins.decisions import load_decisions
 from graphengine.plugins.importing import NAMESPACE, forget_modules, import_snapshot
 from graphengine.plugins.manifest import NO_MANIFEST, Manifest
-from graphengine.plugins.plugin import LoadFailure, Plugin, State
+from graphengine.plugins.plugin import LoadFailure, Plugin, State, causes_of
 from graphengine.plugins.source import PluginFolders, Source, find_sources
 from graphengine.printing import prints_aside
 from graphengine.spec import NodeSpec, NodeTexts, Origin
@@ -53,8 +53,8 @@ def load_plugins(folders: PluginFolders, before: Iterable[Plugin] = ()) -> Itera
         first = taken.setdefault(source.name, source.path)
         digest, state = source.digest, decisions.state(source)
         if first != source.path:
-            cause = f'the plugin "{source.name}" is already there: {first}'
-            failure = LoadFailure(source.name, str(source.path), 0, cause)
+            twice = GraphEngineError("plugin_twice", name=source.name, path=first)
+            failure = LoadFailure(source.name, str(source.path), 0, twice.texts())
             yield Plugin(source.name, source.path, digest, "disabled", failures=(failure,))
             continue
         plugin = known.get((source.path, digest, state))
@@ -80,7 +80,7 @@ def load_plugin(
     try:
         manifest = source.manifest()
     except GraphEngineError as error:
-        failures.append(LoadFailure(source.name, str(source.path), 0, error.text()))
+        failures.append(LoadFailure(source.name, str(source.path), 0, error.texts()))
     found = Found()
     close: Callable[[], object] | None = None
     if run and state == "enabled" and not failures:
@@ -121,7 +121,7 @@ class Found:
             try:
                 self.specs.append(describe(function, texts=texts, origin=origin))
             except NodeDefinitionError as error:
-                self.failures.append(LoadFailure(shown, str(path), line, error.text()))
+                self.failures.append(LoadFailure(shown, str(path), line, error.texts()))
 
     def add_failure(self, shown: str, path: Path, error: BaseException) -> None:
         """Note what a module raised."""
@@ -138,7 +138,7 @@ def marked_functions(module: ModuleType) -> Iterator[FunctionType]:
 def failure_of(error: BaseException, path: Path, shown: str) -> LoadFailure:
     """What a module raised, and where: in its own file, or in another of the plugin."""
     file, line = place_of(error, path)
-    return LoadFailure(shown, file, line, f"{type(error).__name__}: {error}")
+    return LoadFailure(shown, file, line, causes_of(error))
 
 
 def place_of(error: BaseException, path: Path) -> tuple[str, int]:
@@ -204,11 +204,11 @@ def _load_isolated(
     try:
         plugin = IsolatedPlugin.open(source.path, source.name, folder, manifest.dependencies)
     except GraphEngineError as error:
-        found.failures.append(LoadFailure(package, str(source.path), 0, error.text()))
+        found.failures.append(LoadFailure(package, str(source.path), 0, error.texts()))
         return None
     origin = Origin(package, str(source.path), 0, source.digest[:_DIGEST_LETTERS])
     found.specs += plugin.specs(origin)
-    found.failures += [LoadFailure(*failure) for failure in plugin.failures]
+    found.failures += plugin.failures
     return plugin.close
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from graphengine.errors import Problem
+from graphengine.errors import LANGUAGES, ByLanguage, GraphEngineError, Problem
 from graphengine.plugins.manifest import NO_MANIFEST, Manifest
 from graphengine.spec import NodeSpec
 
@@ -21,7 +21,34 @@ class LoadFailure:
     package: str
     file: str
     line: int
-    cause: str
+    causes: ByLanguage
+
+    @property
+    def cause(self) -> str:
+        """Why, in English or in Python's words."""
+        return self.causes["en"]
+
+    @property
+    def where(self) -> str:
+        """The file, and the line where one is known."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values: the same for the command line and the server."""
+        return {
+            "package": self.package,
+            "file": self.file,
+            "line": self.line,
+            "cause": self.cause,
+            "message": self.causes,
+        }
+
+
+def causes_of(error: BaseException) -> ByLanguage:
+    """Why something could not be loaded: in our texts where it is an error of ours, or Python's."""
+    if isinstance(error, GraphEngineError):
+        return error.texts()
+    return ByLanguage(dict.fromkeys(LANGUAGES, f"{type(error).__name__}: {error}"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +87,7 @@ class Plugin:
             "capabilities": list(self.manifest.capabilities),
             "dependencies": list(self.manifest.dependencies),
             "nodes": [spec.id for spec in self.specs],
-            "failures": [asdict(failure) for failure in self.failures],
+            "failures": [failure.as_dict() for failure in self.failures],
             "notice": None if notice is None else notice.as_dict(),
             "scripts": list(self.script_addresses),
             "workflows": [name for name, _ in self.templates],

@@ -18,7 +18,6 @@ from graphengine.comfy.host.added import Added
 from graphengine.comfy.host.host import Host, Pack
 from graphengine.comfy.host.packs import MODULES, pack_module
 from graphengine.comfy.host.running import running_context, show
-from graphengine.docs import failure_json
 from graphengine.engine import Engine
 from graphengine.folders import inside
 from graphengine.plugins.plugin import LoadFailure
@@ -126,7 +125,7 @@ def listed(host: Host, registry: Registry) -> list[dict[str, Any]]:
             "name": module.removeprefix(MODULES),
             "path": str(loaded[module].path if module in loaded else failures[module][0].file),
             "nodes": nodes.get(module, []),
-            "failures": [failure_json(failure) for failure in failures.get(module, ())],
+            "failures": [failure.as_dict() for failure in failures.get(module, ())],
             "scripts": _scripts(loaded[module]) if module in loaded else [],
         }
         for module in sorted(loaded.keys() | failures.keys())

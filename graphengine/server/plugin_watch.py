@@ -62,8 +62,7 @@ class PluginWatch:
     def _log_failures(self, known: Collection[LoadFailure] = ()) -> None:
         for failure in self._engine.registry.failures:
             if failure not in known:
-                where = f"{failure.file}:{failure.line}" if failure.line else failure.file
-                logger.warning("%s could not be loaded: %s", where, failure.cause)
+                logger.warning("%s could not be loaded: %s", failure.where, failure.cause)
 
     def _state(self) -> tuple[Any, Any]:
         """What differs once a file of a plugin was written, added or removed."""

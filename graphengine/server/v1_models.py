@@ -10,7 +10,7 @@ from pydantic import Field, WithJsonSchema
 
 from graphengine.job import Job, State
 from graphengine.server.filmstrips import StepPicture
-from graphengine.server.node_models import Model
+from graphengine.server.node_models import Model, Texts
 from graphengine.server.workflow_models import ProblemAnswer
 from graphengine.trace import Kind
 
@@ -239,7 +239,8 @@ class FailureAnswer(Model):
     package: str
     file: str
     line: int
-    cause: str
+    cause: str = Field(description="In English, or in Python's words.")
+    message: Texts = Field(description="The cause in every language.")
 
 
 class ErrorDetail(Model):

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from graphengine import docs
 from graphengine.errors import GraphEngineError
 from graphengine.folders import inside
 from graphengine.plugins.decisions import Decisions, change_decisions
@@ -30,7 +29,7 @@ async def get_plugins(request: web.Request) -> web.Response:
         "plugins": [plugin.as_dict() for plugin in registry.plugins],
         "packs": [] if engine.host is None else packs.listed(engine.host, registry),
         "nodes": nodes,
-        "failures": [docs.failure_json(failure) for failure in registry.failures],
+        "failures": [failure.as_dict() for failure in registry.failures],
     }
     return answer(PluginsAnswer.model_validate(told))
 

@@ -143,7 +143,9 @@ def test_a_plugin_whose_import_ends_the_server_is_left_out_until_it_is_changed(
     with Server(tmp_path, plugins=None) as server:
         (pack,) = server.call("/api/v1/plugins")["packs"]
         assert pack["nodes"] == []
-        assert "ended the whole server while it was imported" in pack["failures"][0]["cause"]
+        (failure,) = pack["failures"]
+        assert "ended the whole server while it was imported" in failure["cause"]
+        assert "サーバー全体を終了させた" in failure["message"]["ja"]
         (folder / "bad.py").write_text(good, encoding="utf-8")
         until = time.monotonic() + START_TIMEOUT_S
         while not server.call("/object_info/Crash") and time.monotonic() < until:

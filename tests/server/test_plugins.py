@@ -89,7 +89,8 @@ def test_a_saved_plugin_changes_the_next_run_and_results_of_old_code_are_dropped
             answer = await client.get(V1)
             (failure,) = answer["failures"]
             assert (failure["file"], failure["line"]) == (str(folder / "add.py"), 2)
-            assert "ZeroDivisionError" in failure["cause"]
+            assert failure["cause"] == "ZeroDivisionError: division by zero"
+            assert failure["message"] == dict.fromkeys(("en", "ja"), failure["cause"])
             log = await client.get("/internal/logs")
             assert log.count("add.py:2 could not be loaded: ZeroDivisionError") == 1
             assert "KSampler" in await client.get("/object_info")

@@ -23,10 +23,10 @@ from graphengine.comfy.host import checking, stand_ins
 from graphengine.comfy.host.adapter import HostedNode
 from graphengine.comfy.host.host import Host, Pack
 from graphengine.comfy.pack_paths import PackState, digest_of
-from graphengine.errors import GraphEngineError
+from graphengine.errors import ByLanguage, GraphEngineError
 from graphengine.folders import Folders
 from graphengine.plugins.importing import forget_modules
-from graphengine.plugins.plugin import LoadFailure
+from graphengine.plugins.plugin import LoadFailure, causes_of
 from graphengine.printing import prints_aside
 from graphengine.registry import Registry
 from graphengine.spec import NodeSpec, Origin
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 PRESTART = "prestartup_script.py"
 MODULES = "custom_nodes."
-_CRASHED = "it ended the whole server while it was imported; it is left out until its code changes"
 
 
 def open_host(
@@ -91,7 +90,8 @@ def _loaded(host: Host, path: Path, state: PackState, failures: tuple[LoadFailur
     """A plugin, or what went wrong with it."""
     empty = Pack(_name(path), path, digest_of(path), state, failures=failures)
     if host.left_out.get(str(path)) == empty.digest:
-        failure = LoadFailure(pack_module(path), str(path), 0, _CRASHED)
+        crashed = GraphEngineError("pack_crashed").texts()
+        failure = LoadFailure(pack_module(path), str(path), 0, crashed)
         return replace(empty, failures=(*failures, failure))
     host.adding = empty.added
     before = list(sys.path)
@@ -140,10 +140,8 @@ def _unheard(pack: Pack) -> list[LoadFailure]:
     app, bare = pack.added.app, web.Application()
     signals = ("middlewares", "on_startup", "on_shutdown", "on_cleanup")
     found = [name for name in signals if len(getattr(app, name)) > len(getattr(bare, name))]
-    cause = "what it added to the server's {} is not used: only routes and prompt handlers are"
-    return [
-        LoadFailure(pack_module(pack.path), str(pack.path), 0, cause.format(name)) for name in found
-    ]
+    causes = [GraphEngineError("pack_unheard", name=name).texts() for name in found]
+    return [LoadFailure(pack_module(pack.path), str(pack.path), 0, each) for each in causes]
 
 
 def _node(host: Host, pack: Pack, name: str, cls: Any, titles: dict[str, str]) -> NodeSpec:
@@ -164,7 +162,7 @@ def _classes(module: Any, titles: dict[str, str]) -> Iterator[tuple[str, Any]]:
     if entry is None and getattr(module, "WEB_DIRECTORY", None) is not None:
         return
     if entry is None:
-        raise ImportError("it has neither NODE_CLASS_MAPPINGS nor comfy_entrypoint")
+        raise GraphEngineError("pack_no_nodes")
     extension = checking.waited(entry())
     for cls in checking.waited(extension.get_node_list()):
         schema = cls.GET_SCHEMA()
@@ -254,6 +252,7 @@ def _failure(path: Path, error: BaseException, node: str = "") -> LoadFailure:
     file, line = (frames[-1].filename, frames[-1].lineno or 0) if frames else (str(path), 0)
     if isinstance(error, SyntaxError) and error.filename:
         file, line = error.filename, error.lineno or 0
-    cause = f"{type(error).__name__}: {error}" + (f" ({node})" if node else "")
-    logger.warning("%s, line %d: %s", file, line, cause)
-    return LoadFailure(pack_module(path), file, line, cause)
+    which = f" ({node})" if node else ""
+    causes = ByLanguage({name: text + which for name, text in causes_of(error).items()})
+    logger.warning("%s, line %d: %s", file, line, causes["en"])
+    return LoadFailure(pack_module(path), file, line, causes)

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from graphengine.comfy.host.absent import absent, absent_modules
+from graphengine.errors import GraphEngineError
 
 if TYPE_CHECKING:
     from graphengine.comfy.host.host import Host
@@ -43,8 +44,21 @@ LAST_NAMES = ("api_server", "app", "cuda_malloc", PACKS, "utils")
 _EXTRAS = "comfy_extras.nodes_"
 
 
-class MissingStandIn(ModuleNotFoundError):
+class MissingStandIn(ModuleNotFoundError, GraphEngineError):
     """A module of ComfyUI's that is not offered here."""
+
+    def __init__(self, name: str) -> None:
+        GraphEngineError.__init__(self, "hosted_no_module", name=name)
+        ModuleNotFoundError.__init__(self, self.text(), name=name)
+
+
+class MissingName(AttributeError, GraphEngineError):
+    """A name that a module which is offered does not have."""
+
+    def __init__(self, module: str, name: str) -> None:
+        GraphEngineError.__init__(self, "hosted_no_name", module=module, name=name)
+
+    __str__ = GraphEngineError.__str__
 
 
 def install(host: Host) -> None:
@@ -77,17 +91,14 @@ def missing(module: str, name: str) -> Any:
     """What a stand-in's ``__getattr__`` gives for a name that it does not have.
 
     Something that can be imported, and fails where it is used, for a name that plugins are known
-    to import; raises AttributeError for any other.
+    to import; raises `MissingName` for any other.
     """
     found = absent(module, name)
     if found is not None:
         return found
     if not name.startswith("__") and _is_module(f"{module}.{name}"):
         return importlib.import_module(f"{module}.{name}")
-    raise AttributeError(
-        f"graphengine's stand-in for ComfyUI's {module!r} has no {name!r}; "
-        "docs/en/coming-from-comfyui.md lists what is there"
-    )
+    raise MissingName(module, name)
 
 
 def _is_module(name: str) -> bool:
@@ -117,11 +128,7 @@ class _Finder(MetaPathFinder):
         if found is None and self._names == frozenset(LAST_NAMES):
             return None
         if found is None:
-            raise MissingStandIn(
-                f"graphengine has no stand-in for ComfyUI's module {fullname!r}; "
-                "docs/en/coming-from-comfyui.md lists those that are there",
-                name=fullname,
-            )
+            raise MissingStandIn(fullname)
         is_package = found.submodule_search_locations is not None
         return ModuleSpec(fullname, _SameModule(ours), is_package=is_package)
 

@@ -63,6 +63,7 @@ def test_a_pack_that_fails_says_where_and_the_rest_goes_on(tmp_path: Path) -> No
         e="import sys\nsys.exit(3)\n",
         f="x = 1\n",
         g=good,
+        h="import comfy.utils\ncomfy.utils.no_such_name\n",
     )
     stand_ins.uninstall()
     told = {Path(failure.file).stem: (failure.line, failure.cause) for failure in host.failures}
@@ -73,6 +74,12 @@ def test_a_pack_that_fails_says_where_and_the_rest_goes_on(tmp_path: Path) -> No
     assert (told["d"][0], told["d"][1][:11]) == (1, "SyntaxError")
     assert told["e"] == (2, "SystemExit: 3")
     assert "neither NODE_CLASS_MAPPINGS nor comfy_entrypoint" in told["f"][1]
+    assert "'comfy.utils' has no 'no_such_name'. docs/en" in told["h"][1]
+    japanese = {Path(failure.file).stem: failure.causes["ja"] for failure in host.failures}
+    assert japanese["a"] == told["a"][1]
+    assert "「comfy.no_such_module」は graphengine にはありません。" in japanese["b"]
+    assert japanese["f"] == "NODE_CLASS_MAPPINGS も comfy_entrypoint もありません。"
+    assert "「comfy.utils」に「no_such_name」はありません。" in japanese["h"]
     assert [pack.name for pack in host.loaded] == ["g"]
 
 
@@ -118,6 +125,7 @@ NODE_CLASS_MAPPINGS = {}
     stand_ins.uninstall()
     (failure,) = host.failures
     assert "middlewares is not used" in failure.cause
+    assert "middlewares に加えたものは使われません" in failure.causes["ja"]
     assert [pack.name for pack in host.loaded] == ["a"]
 
 

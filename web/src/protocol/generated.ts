@@ -254,7 +254,10 @@ export interface FailureAnswer {
   readonly package: string;
   readonly file: string;
   readonly line: number;
+  /** In English, or in Python's words. */
   readonly cause: string;
+  /** The cause in every language. */
+  readonly message: Texts;
 }
 
 /** What the server can do. */

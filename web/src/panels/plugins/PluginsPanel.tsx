@@ -116,11 +116,12 @@ function Nodes({ ids }: { readonly ids: readonly string[] }) {
 }
 
 function Failures({ failures }: { readonly failures: readonly FailureAnswer[] }) {
+  const { language } = useTranslation();
   return failures.map((failure) => (
     <Fault
       key={`${placeOf(failure)} ${failure.cause}`}
       place={placeOf(failure)}
-      cause={failure.cause}
+      cause={failure.message[language]}
     />
   ));
 }

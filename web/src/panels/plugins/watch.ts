@@ -1,6 +1,7 @@
 /** Follows the plugins: asks what there is, loads their scripts, tells what has changed. */
 
 import i18next from "i18next";
+import { language } from "../../i18n";
 import type { PluginInfo } from "../../protocol/generated";
 import { refreshPlugins, usePlugins } from "../../state/plugins";
 import { useServer } from "../../state/server";
@@ -41,7 +42,7 @@ function told(plugin: Pick<PluginInfo, "title" | "state" | "failures" | "nodes">
     const text = i18next.t("plugins.failed", {
       name,
       place: placeOf(failure),
-      cause: failure.cause,
+      cause: failure.message[language()],
     });
     tell(text, "bad", look);
   } else if (plugin.state === "enabled") {
