@@ -103,9 +103,10 @@ def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        path = str(settings.tls_certificate)
-        raise GraphEngineError("bad_certificate", path=path, cause=str(error)) from error
+    except OSError as error:
+        key_is_missing = settings.tls_certificate.is_file() and isinstance(error, FileNotFoundError)
+        path = settings.tls_key if key_is_missing else settings.tls_certificate
+        raise GraphEngineError("bad_certificate", path=path, cause=error) from error
     return context
 
 

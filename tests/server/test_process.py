@@ -14,6 +14,8 @@ import pytest
 
 from graphengine.errors import GraphEngineError
 from graphengine.server.app import hold_folder
+from graphengine.server.run import serve
+from graphengine.server.settings import ServerSettings
 from tests.server.conftest import server_settings
 from tests.server.process import ROOT, Server, kill_while_working, work
 
@@ -98,3 +100,30 @@ def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
 
     assert refused.value.code == "already_serving"
     hold_folder(settings).release()
+
+
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBbzCCARWgAwIBAgIUVn7zq3mgRhngjQfUpsvAG/XH2vYwCgYIKoZIzj0EAwIw
+DDEKMAgGA1UEAwwBYTAgFw0yNjExMjYyMzEzMzJaGA8yMTI2MTEwMjIzMTMzMlow
+DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABCROpiUte5aD
+koX6gxMZtQdEoySGqw8dPs8ctTwB8faPFOv2OV/NljgZZa8mort1qVEgalJQHe6e
+tGdZzMWDfROjUzBRMB0GA1UdDgQWBBRZP5AUtMLHQNsJit7sapvgvMLKqTAfBgNV
+HSMEGDAWgBRZP5AUtMLHQNsJit7sapvgvMLKqTAPBgNVHRMBAf8EBTADAQH/MAoG
+CCqGSM49BAMCA0gAMEUCIHkqmyjA9mlMJ2WUz42yvTYzP0pyVt8Kbm7TifqEPJCc
+AiEA4rcWcsr34GbCikVARVVrwroEOzuXRiZdOX2fEtjkTGo=
+-----END CERTIFICATE-----
+"""
+
+
+def test_a_certificate_or_key_that_is_not_there_is_named(tmp_path: Path) -> None:
+    here, gone = tmp_path / "here.pem", tmp_path / "gone.pem"
+    here.write_text(CERTIFICATE)
+    for certificate, key in ((gone, here), (here, gone)):
+        settings = ServerSettings(
+            base_directory=tmp_path, port=0, tls_certificate=certificate, tls_key=key
+        )
+        with pytest.raises(GraphEngineError) as caught:
+            serve(settings, print, only_start=True)
+        assert f"{gone}: No such file or directory. " in caught.value.text()
+        assert f"{gone} (No such file or directory)。" in caught.value.text("ja")
