@@ -37,9 +37,10 @@ def quick(workflow: Workflow) -> Workflow:
 def test_a_workflow_is_explained_in_both_languages_and_has_a_small_picture(path: Path) -> None:
     texts = tomllib.loads(path.with_suffix(".toml").read_text(encoding="utf-8"))
 
-    for language in ("en", "ja"):
-        assert set(texts[language]) == {"title", "description"}
-        assert all(texts[language].values())
+    assert set(texts["en"]) == {"title", "description"}
+    assert set(texts["ja"]) == {"title", "description", "nodes"}
+    assert all((*texts["en"].values(), *texts["ja"].values(), *texts["ja"]["nodes"].values()))
+    assert set(texts["ja"]["nodes"]) == set(load_workflow(path).nodes)
     assert not texts["ja"]["description"].isascii()
     assert 0 < path.with_suffix(".webp").stat().st_size < 20_000
 

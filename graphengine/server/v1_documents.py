@@ -85,10 +85,10 @@ async def list_templates(request: web.Request) -> web.Response:
 
 
 async def open_template(request: web.Request) -> web.Response:
-    """A workflow that comes along."""
+    """A workflow that comes along, its nodes' titles in the language that is asked for."""
     path = template_path(request)
-    parts = parts_of(request)
-    return answer(await asyncio.to_thread(_opened, parts, path.read_bytes(), path.stem))
+    language = request.query.get("language", "en")
+    return answer(await asyncio.to_thread(_opened_template, parts_of(request), path, language))
 
 
 async def get_thumbnail(request: web.Request) -> web.StreamResponse:
@@ -136,7 +136,14 @@ OPERATIONS = (
         query=(("seeds", "drawn: with the seeds that the job drew."),),
     ),
     Operation("GET", "/templates", "Workflows that come along", list_templates, TemplatesAnswer),
-    Operation("GET", "/templates/{name}", "Open a template", open_template, OpenedAnswer),
+    Operation(
+        "GET",
+        "/templates/{name}",
+        "Open a template",
+        open_template,
+        OpenedAnswer,
+        query=(("language", "Of the nodes' titles: en or ja."),),
+    ),
     Operation(
         "GET", "/templates/{name}/thumbnail", "Its picture", get_thumbnail, gives="image/webp"
     ),
@@ -159,8 +166,7 @@ def template_paths(registry: Registry) -> dict[str, Path]:
 
 
 def _template_info(name: str, path: Path) -> Template:
-    file = path.with_suffix(".toml")
-    texts = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    texts = _template_texts(path)
     plain = path.stem.replace("_", " ").capitalize()
 
     def text(field: str, default: str) -> Texts:
@@ -173,6 +179,12 @@ def _template_info(name: str, path: Path) -> Template:
         description=text("description", ""),
         thumbnail=None if picture is None else f"{PREFIX}/templates/{quote(name)}/thumbnail",
     )
+
+
+def _template_texts(path: Path) -> Mapping[str, Any]:
+    """What stands beside a template, by language: title, description, and titles of nodes."""
+    file = path.with_suffix(".toml")
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def picture_beside(path: Path) -> Path | None:
@@ -193,6 +205,17 @@ def template_path(request: web.Request) -> Path:
 def _opened(parts: Parts, content: bytes, name: str) -> OpenedAnswer:
     opened = open_content(content, name, layouts_of(parts.engine))
     return opened_answer(opened, Path(name).stem, parts.engine)
+
+
+def _opened_template(parts: Parts, path: Path, language: str) -> OpenedAnswer:
+    opened = open_file(path, layouts_of(parts.engine))
+    titles = _template_texts(path).get(language, {}).get("nodes", {})
+    nodes = {
+        key: dataclasses.replace(node, title=titles.get(key, node.title))
+        for key, node in opened.canvas.nodes.items()
+    }
+    drawn = dataclasses.replace(opened.canvas, nodes=nodes)
+    return opened_answer(dataclasses.replace(opened, drawn=drawn), path.stem, parts.engine)
 
 
 def opened_file(parts: Parts, path: Path, name: str) -> OpenedAnswer:

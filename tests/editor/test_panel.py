@@ -82,6 +82,15 @@ def test_the_panel_takes_calculations_and_keeps_numbers_in_their_range(editor: E
         expect(steps).to_have_value(expected)
 
 
+def test_an_explanation_at_the_lower_edge_of_the_panel_is_brought_into_view(editor: Editor) -> None:
+    form = panel(editor)
+    ask = form.get_by_role("button", name="What does “CFG scale” do?")
+    ask.click()
+    expect(form.locator(".explanation")).to_be_in_viewport(ratio=0.95)
+    ask.click()
+    expect(form.locator(".explanation")).to_have_count(0)
+
+
 def test_on_a_phone_the_panel_alone_makes_a_picture(browser: Browser, server: Server) -> None:
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, locale="en-US"

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.editor.editor import Editor
+from tests.server.process import Server
+
+CUT = """(all) => all.filter((one) => {
+  const text = document.createRange();
+  text.selectNodeContents(one);
+  return text.getBoundingClientRect().width > one.getBoundingClientRect().width + 0.01;
+}).map((one) => one.innerText)"""
 
 
 def shortcut(editor: Editor, command: str) -> Locator:
@@ -86,7 +93,7 @@ def test_language_and_appearance_change_at_once_and_stay(editor: Editor) -> None
     expect(page.get_by_role("button", name="実行", exact=True)).to_be_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == light
 
-    editor.select("Sampler")
+    editor.select("サンプラー")
     editor.keys("h")
     help_text = page.get_by_role("dialog", name="Kサンプラー")
     expect(help_text.get_by_role("heading", name="入力")).to_be_visible()
@@ -95,11 +102,26 @@ def test_language_and_appearance_change_at_once_and_stay(editor: Editor) -> None
     expect(page.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
     page.keyboard.type("折りたた")
     editor.keys("Enter")
-    expect(editor.node("Sampler").get_by_role("spinbutton")).to_have_count(0)
+    expect(editor.node("サンプラー").get_by_role("spinbutton")).to_have_count(0)
     editor.keys("Control+z")
-    expect(editor.node("Sampler").get_by_role("spinbutton", name="steps")).to_be_visible()
+    expect(editor.node("サンプラー").get_by_role("spinbutton", name="steps")).to_be_visible()
     editor.keys("Control+,")
     dialog.get_by_label("言語").select_option("English")
     dialog = page.get_by_role("dialog", name="Preferences")
     dialog.get_by_label("Motion").select_option("Reduced")
     expect(page.locator("html")).to_have_attribute("data-motion", "reduced")
+
+
+def test_in_japanese_what_comes_along_has_japanese_titles_and_the_search_shows_them_whole(
+    browser: Browser, server: Server
+) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="ja-JP")
+    editor = Editor(context.new_page(), server.url)
+    editor.go()
+    expect(editor.node("ネガティブプロンプト")).to_be_visible()
+    editor.page.mouse.dblclick(300, 150)
+    editor.page.get_by_role("dialog").get_by_role("combobox").fill("サンプラー DPM")
+    titles = editor.page.locator(".add-node-title")
+    expect(titles.nth(4)).to_be_visible()
+    assert titles.evaluate_all(CUT) == []
+    context.close()

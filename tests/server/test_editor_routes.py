@@ -311,6 +311,11 @@ def test_the_starter_workflow_is_the_first_template_and_opens(serve: Serve) -> N
         opened = await client.get(f"{V1}/templates/text_to_image")
         assert (opened["missing_nodes"], opened["missing_models"]) == ([], [])
         assert "KSampler" in [node["type"] for node in opened["document"]["nodes"]]
+        japanese = await client.get(f"{V1}/templates/text_to_image?language=ja")
+        titles = [
+            [node["title"] for node in one["document"]["nodes"]] for one in (opened, japanese)
+        ]
+        assert (titles[0][2], titles[1][2]) == ("Negative prompt", "ネガティブプロンプト")
         await client.get(f"{V1}/templates/..%2Fpyproject", status=404)
 
     serve(scenario)

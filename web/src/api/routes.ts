@@ -25,7 +25,7 @@ import {
   type WorkflowsAnswer,
   type WorkflowVersion,
 } from "../protocol/generated";
-import { type Answer, request, requestWithEtag } from "./http";
+import { type Answer, type Language, request, requestWithEtag } from "./http";
 
 const part = encodeURIComponent;
 
@@ -195,8 +195,9 @@ export async function listTemplates(): Promise<readonly Template[]> {
   return (await request<TemplatesAnswer>("GET", `${API}/templates`)).templates;
 }
 
-export function getTemplate(name: string): Promise<OpenedAnswer> {
-  return request("GET", `${API}/templates/${part(name)}`);
+/** A workflow that comes along, its nodes' titles in the person's language. */
+export function getTemplate(name: string, language: Language): Promise<OpenedAnswer> {
+  return request("GET", `${API}/templates/${part(name)}?language=${language}`);
 }
 
 // --- drafts --------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ export function SettingRow({ name, setting = null, beside, children }: Props) {
         <span className="setting-beside">{beside}</span>
       </header>
       {explained ? (
-        <div className="explanation" id={`${id}-about`}>
+        <div className="explanation" id={`${id}-about`} ref={intoView}>
           <Illustration name={name} />
           <p>{t(`eight.${name}.about`)}</p>
         </div>
@@ -59,4 +59,9 @@ export function SettingRow({ name, setting = null, beside, children }: Props) {
       )}
     </section>
   );
+}
+
+/** What was asked for is seen, also at the panel's lower edge. */
+function intoView(element: HTMLElement | null): void {
+  element?.scrollIntoView({ block: "nearest" });
 }

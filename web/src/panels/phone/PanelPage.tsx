@@ -65,7 +65,7 @@ function WorkflowChoice() {
     const name = choice.slice(2);
     const opened = choice.startsWith("w/")
       ? (await attempt(routes.getWorkflow(name)))?.data
-      : await attempt(routes.getTemplate(name));
+      : await attempt(routes.getTemplate(name, language));
     if (opened === undefined) return;
     const { tabs, open: put, close } = useWorkspace.getState();
     put(parseNative(opened.document as unknown as Json), opened.name);

@@ -17,7 +17,7 @@ export default function TemplatesDialog() {
     void attempt(listTemplates()).then((found) => setTemplates(found ?? []));
   }, []);
   const open = async (template: Template) => {
-    const opened = await attempt(getTemplate(template.name));
+    const opened = await attempt(getTemplate(template.name, language));
     if (opened === undefined) return;
     close();
     showOpened(opened, template.title[language]);
