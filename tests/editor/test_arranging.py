@@ -209,3 +209,31 @@ def test_selected_nodes_are_spread_evenly_between_the_outer_ones(editor: Editor)
     assert gaps[0] > 0
     editor.keys("Control+z")
     assert edges() == before
+
+
+def test_moving_the_view_lays_nothing_out_anew(editor: Editor) -> None:
+    expect(editor.nodes.first).to_be_visible()
+    page = editor.page
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def layouts() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return next(one["value"] for one in metrics if one["name"] == "LayoutCount")
+
+    place = page.locator(".react-flow__viewport")
+    seen = place.get_attribute("style")
+    box = editor.canvas.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + 20
+    page.mouse.move(x, y)
+    page.mouse.down(button="middle")
+    page.mouse.move(x, y + 5)
+    before = layouts()
+    for step in range(40):
+        page.mouse.move(x, y + 6 + step)
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+    moved = layouts() - before
+    page.mouse.up(button="middle")
+    assert place.get_attribute("style") != seen
+    assert moved < 10

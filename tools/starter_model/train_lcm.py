@@ -42,7 +42,7 @@ Pool = tuple[Tensor, Tensor]
 
 def main() -> None:
     parser = networks.options(__doc__)
-    parser.add_argument("--samples", type=int, default=19_200)
+    parser.add_argument("--samples", type=int, default=9_600)
     parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()

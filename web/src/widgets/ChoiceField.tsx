@@ -14,8 +14,32 @@ const SEARCHED_FROM = 8;
 const MOST_SHOWN = 200;
 
 export function ChoiceField({ label, widget, value, set }: FieldProps<ChoiceWidget>) {
+  return (
+    <Choice
+      label={label}
+      choices={widget.choices as readonly Json[]}
+      value={value}
+      choose={(choice) => set(choice, { once: true })}
+    />
+  );
+}
+
+interface ChoiceProps {
+  readonly label: string;
+  readonly choices: readonly Json[];
+  readonly value: Json | undefined;
+  readonly choose: (choice: Json) => void;
+  /** What a choice is called; itself by default. */
+  readonly name?: (choice: Json | undefined) => string;
+  readonly title?: string;
+}
+
+/**
+ * A button that opens a list. Not a native one: with that in a node, Chromium lays out and paints
+ * all nodes anew for each frame of a moving view.
+ */
+export function Choice({ label, choices, value, choose, name = nameOf, title }: ChoiceProps) {
   const [open, setOpen] = useState(false);
-  const choices = widget.choices as readonly Json[];
   const missing = !choices.some((choice) => sameJson(choice, value));
   return (
     <Popover.Root open={open} onOpenChange={setOpen}>
@@ -28,9 +52,9 @@ export function ChoiceField({ label, widget, value, set }: FieldProps<ChoiceWidg
           aria-haspopup="listbox"
           aria-expanded={open}
           aria-invalid={missing && value !== undefined}
-          title={nameOf(value)}
+          title={title ?? name(value)}
         >
-          <span>{nameOf(value)}</span>
+          <span>{name(value)}</span>
         </button>
       </Popover.Trigger>
       <Popover.Portal>
@@ -44,8 +68,9 @@ export function ChoiceField({ label, widget, value, set }: FieldProps<ChoiceWidg
             choices={choices}
             value={value}
             label={label}
+            name={name}
             choose={(choice) => {
-              set(choice, { once: true });
+              choose(choice);
               setOpen(false);
             }}
           />
@@ -55,17 +80,12 @@ export function ChoiceField({ label, widget, value, set }: FieldProps<ChoiceWidg
   );
 }
 
-interface ChoicesProps {
-  readonly choices: readonly Json[];
-  readonly value: Json | undefined;
-  readonly label: string;
-  readonly choose: (choice: Json) => void;
-}
+type ChoicesProps = Required<Omit<ChoiceProps, "title">>;
 
-function Choices({ choices, value, label, choose }: ChoicesProps) {
+function Choices({ choices, value, label, choose, name }: ChoicesProps) {
   const { t } = useTranslation();
   const [words, setWords] = useState("");
-  const shown = filtered(choices, words);
+  const shown = filtered(choices, words, name);
   const current = shown.findIndex((choice) => sameJson(choice, value));
   const [at, setAt] = useState(Math.max(0, current));
   return (
@@ -102,7 +122,7 @@ function Choices({ choices, value, label, choose }: ChoicesProps) {
         {shown.slice(0, MOST_SHOWN).map((choice, place) => (
           <button
             type="button"
-            key={nameOf(choice)}
+            key={name(choice)}
             className="menu-item"
             role="option"
             aria-selected={place === at}
@@ -110,7 +130,7 @@ function Choices({ choices, value, label, choose }: ChoicesProps) {
             ref={place === at ? intoView : undefined}
             onClick={() => choose(choice)}
           >
-            {nameOf(choice)}
+            {name(choice)}
           </button>
         ))}
         {shown.length === 0 && <p className="hint">{t("canvas.nothingFound")}</p>}
@@ -119,11 +139,15 @@ function Choices({ choices, value, label, choose }: ChoicesProps) {
   );
 }
 
-function filtered(choices: readonly Json[], words: string): readonly Json[] {
+function filtered(
+  choices: readonly Json[],
+  words: string,
+  name: ChoicesProps["name"],
+): readonly Json[] {
   const wanted = plain(words);
   if (wanted === "") return choices;
   return choices
-    .map((choice) => ({ choice, score: matchScore(plain(nameOf(choice)), wanted) }))
+    .map((choice) => ({ choice, score: matchScore(plain(name(choice)), wanted) }))
     .filter((one) => one.score !== null)
     .sort((a, b) => (b.score ?? 0) - (a.score ?? 0))
     .map((one) => one.choice);

@@ -8,6 +8,7 @@ import { CONTROLS, DRAW_SEED, LARGEST_DRAWN, plain } from "../model/seeds";
 import type { WidgetInfo } from "../model/shape";
 import { Icon } from "../panels/Icon";
 import { activeTab, useWorkspace } from "../state/workspace";
+import { Choice } from "./ChoiceField";
 import type { FieldProps } from "./Widget";
 
 type SeedWidget = Extract<WidgetInfo, { kind: "int" | "float" | "seed" }>;
@@ -62,18 +63,14 @@ export function SeedField({ graph, node, name, label, value, set }: FieldProps<S
       >
         <Icon name="dice" />
       </button>
-      <select
-        aria-label={t("canvas.seedAfter")}
+      <Choice
+        label={t("canvas.seedAfter")}
         title={t("canvas.seedAfter")}
+        choices={[...new Set([...CONTROLS, control])]}
         value={control}
-        onChange={(event) => choose(event.target.value)}
-      >
-        {[...new Set([...CONTROLS, control])].map((mode) => (
-          <option key={mode} value={mode}>
-            {t(`canvas.seed.${mode}`, { defaultValue: mode })}
-          </option>
-        ))}
-      </select>
+        name={(mode) => t(`canvas.seed.${mode}`, { defaultValue: String(mode) })}
+        choose={(mode) => choose(String(mode))}
+      />
     </span>
   );
 }
