@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from graphengine.cache import Cache
 from graphengine.comfy.pack_paths import PackFolders
@@ -93,6 +93,7 @@ class RunResult:
 class Engine:
     """What outlives a run: the nodes, the folders, the cache, the networks in memory.
 
+    Results go on to disk by themselves; ``with`` or `close` waits until they lie there.
     ``make_models`` is called when a node first asks for a network. ``embed_metadata``: whether
     files that are made tell how. ``preview_method``: how what is being made is shown. ``host``:
     the plugins that were written for ComfyUI, if there are any.
@@ -142,6 +143,17 @@ class Engine:
 
     def __post_init__(self) -> None:
         self._connect_host()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Wait for the results that are still being written, so that their folder may go."""
+        if self.cache.disk is not None:
+            self.cache.disk.flush()
 
     def _connect_host(self) -> None:
         if self.host is not None:

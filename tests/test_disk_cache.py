@@ -10,8 +10,11 @@ import torch
 
 from graphengine.cache import Cache, Entry
 from graphengine.disk_cache import DiskCache, code_digest
+from graphengine.engine import Engine
 from graphengine.events import Artifacts, SavedFile
+from graphengine.folders import Folders
 from graphengine.packing import pack_entry, unpack_entry
+from graphengine.registry import Registry
 from graphengine.results import Items
 from graphengine.sockets import Area, Condition, Conditioning, Image, Latent
 
@@ -190,6 +193,15 @@ def test_memory_is_asked_first_and_gets_what_the_disk_had(tmp_path: Path) -> Non
     assert second.disk is not None
     assert second.disk.statistics().hits == 1
     assert second.statistics().hits == 1
+
+
+def test_an_engine_that_is_left_has_written_what_it_keeps(tmp_path: Path) -> None:
+    cache = Cache(disk=disk(tmp_path))
+    with Engine(Registry(), Folders(tmp_path, tmp_path, tmp_path, tmp_path), cache):
+        for key in KEYS:
+            cache.put(key, entry(size=1_000))
+
+    assert len(files(tmp_path)) == len(KEYS)
 
 
 def test_the_code_has_one_digest_while_it_does_not_change() -> None:

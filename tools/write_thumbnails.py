@@ -24,8 +24,10 @@ SIDE = 256
 def main() -> None:
     names = sys.argv[1:] or sorted(path.stem for path in FOLDER.glob("*.json"))
     for name in names:
-        with tempfile.TemporaryDirectory() as folder:
-            engine = Engine.open(Settings(base_directory=Path(folder)))
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Engine.open(Settings(base_directory=Path(folder))) as engine,
+        ):
             result = engine.run(load_workflow(FOLDER / f"{name}.json")).raise_for_status()
             thumbnail([Image.open(file).convert("RGB") for file in result.files]).save(
                 FOLDER / f"{name}.webp", quality=80, method=6

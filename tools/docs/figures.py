@@ -72,8 +72,10 @@ Pixels = NDArray[np.uint8]
 
 def main() -> None:
     draw_curves()
-    with tempfile.TemporaryDirectory() as folder:
-        engine = Engine.open(Settings(base_directory=Path(folder)))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Engine.open(Settings(base_directory=Path(folder))) as engine,
+    ):
         cfg_ladder(engine).save(OUT / "cfg.webp", quality=88, method=6)
         filmstrip(engine).save(OUT / "filmstrip.webp", quality=88, method=6)
         vae_pair(engine).save(OUT / "vae.webp", quality=88, method=6)
