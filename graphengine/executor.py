@@ -178,11 +178,11 @@ class Run:
             node_id = stack.pop()
             if self._schedule.is_there(node_id):
                 continue
-            state = self._states[node_id] = State()
             if self._take_from_cache(node_id, self._keys.compute(node_id)):
                 cached.append(node_id)
-                self._schedule.settle(node_id)
+                self._schedule.settle_at_once(node_id)
                 continue
+            state = self._states[node_id] = State()
             stack.extend(self._schedule.wait_for_sources(node_id, state))
             if state.waiting_for == 0:
                 ready.append(node_id)

@@ -259,7 +259,8 @@ def _order(
     met: dict[str, bool] = {}
     cyclic = _walk(roots, sources, ordered, met)
     needed = len(ordered)
-    cyclic = _walk(sources, sources, ordered, met) or cyclic
+    if needed < len(sources):
+        cyclic = _walk(sources, sources, ordered, met) or cyclic
     return tuple(ordered), needed, _cycles(sources) if cyclic else []
 
 

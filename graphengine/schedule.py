@@ -31,6 +31,11 @@ class State:
         return [name for names in self.rounds for name in names]
 
 
+_SETTLED = State()
+_SETTLED.done = True
+"""Shared by all that never waited: nothing about them changes any more."""
+
+
 class Schedule:
     """States and results by node id. ``nodes`` may grow; ``kept`` results are never let go."""
 
@@ -109,6 +114,14 @@ class Schedule:
     def settle(self, node_id: str) -> None:
         """A node's results are there: wake what waits for them."""
         self.states[node_id].done = True
+        self._wake_dependents(node_id)
+
+    def settle_at_once(self, node_id: str) -> None:
+        """As `settle`, for a node that never had to wait."""
+        self.states[node_id] = _SETTLED
+        self._wake_dependents(node_id)
+
+    def _wake_dependents(self, node_id: str) -> None:
         for dependent in reversed(self.dependents.pop(node_id, ())):
             state = self.states[dependent]
             state.waiting_for -= 1

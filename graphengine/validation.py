@@ -68,8 +68,9 @@ class Validation:
         allow_objects: bool,
     ) -> None:
         self.problems: list[Problem] = []
-        types = {node.type: registry.get(node.type) for node in workflow.nodes.values()}
-        known = {name: None if spec is None else spec.now() for name, spec in types.items()}
+        types = {node.type for node in workflow.nodes.values()}
+        specs = {name: registry.get(name) for name in types}
+        known = {name: None if spec is None else spec.now() for name, spec in specs.items()}
         self.specs = {node.id: known[node.type] for node in workflow.nodes.values()}
         self._workflow = workflow
         self._registry = registry
