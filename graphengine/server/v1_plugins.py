@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -11,6 +13,7 @@ from graphengine.errors import GraphEngineError
 from graphengine.folders import inside
 from graphengine.plugins.decisions import Decisions, change_decisions
 from graphengine.plugins.plugin import Plugin
+from graphengine.registry import Registry
 from graphengine.server import packs
 from graphengine.server.answers import Refusal, read_model, refusal_of
 from graphengine.server.operations import Operation, answer
@@ -26,7 +29,7 @@ async def get_plugins(request: web.Request) -> web.Response:
     for spec in registry.specs():
         nodes.setdefault(spec.origin.package, []).append(spec.id)
     told = {
-        "plugins": [plugin.as_dict() for plugin in registry.plugins],
+        "plugins": [_told(plugin, registry) for plugin in registry.plugins],
         "packs": [] if engine.host is None else packs.listed(engine.host, registry),
         "nodes": nodes,
         "failures": [failure.as_dict() for failure in registry.failures],
@@ -83,7 +86,20 @@ async def _decide(request: web.Request, change: Callable[[Decisions], Decisions]
     parts = parts_of(request)
     await asyncio.to_thread(change_decisions, parts.engine.plugin_folders, change)
     await parts.plugins.reload()
-    return answer(PluginInfo.model_validate(_plugin(request).as_dict()))
+    told = _told(_plugin(request), parts.engine.registry)
+    return answer(PluginInfo.model_validate(told))
+
+
+def _told(plugin: Plugin, registry: Registry) -> dict[str, Any]:
+    """A plugin as JSON values; of its nodes those that the registry has not refused."""
+    refused = [
+        failure.as_dict()
+        for failure in registry.failures
+        if Path(failure.file).is_relative_to(plugin.path) and failure not in plugin.failures
+    ]
+    nodes = [spec.id for spec in plugin.specs if registry.get(spec.id) is spec]
+    told = plugin.as_dict()
+    return {**told, "nodes": nodes, "failures": [*told["failures"], *refused]}
 
 
 def _plugin(request: web.Request) -> Plugin:

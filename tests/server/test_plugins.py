@@ -72,6 +72,29 @@ def test_a_dropped_plugin_is_shown_and_runs_once_it_is_enabled(serve: Serve) -> 
     serve(scenario, plugin_directories=None)
 
 
+def test_a_node_whose_id_is_taken_is_a_failure_of_its_plugin_and_none_of_its_nodes(
+    serve: Serve,
+) -> None:
+    async def scenario(client: Client) -> None:
+        file = client.base / "plugins" / "add.py"
+        async with await client.socket() as socket:
+            write(file, 1)
+            file.write_text(file.read_text().replace('"Add"', '"KSampler"'))
+            assert await changed(socket) == ["add"]
+            (plugin,) = (await client.get(V1))["plugins"]
+            told = await client.post(f"{V1}/add/enable", {"digest": plugin["digest"]})
+            (listed,) = (await client.get(V1))["plugins"]
+
+        assert listed == told
+        assert (told["state"], told["nodes"]) == ("enabled", [])
+        (failure,) = told["failures"]
+        assert failure["file"] == str(file)
+        assert 'The node id "KSampler" is already taken by' in failure["message"]["en"]
+        assert "ノード ID「KSampler」は、すでに" in failure["message"]["ja"]
+
+    serve(scenario, plugin_directories=None)
+
+
 def test_a_saved_plugin_changes_the_next_run_and_results_of_old_code_are_dropped(
     serve: Serve, tmp_path: Path
 ) -> None:
