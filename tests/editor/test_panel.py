@@ -111,6 +111,22 @@ def test_on_a_phone_the_panel_alone_makes_a_picture(browser: Browser, server: Se
     context.close()
 
 
+def test_on_a_phone_it_is_told_why_a_workflow_does_not_run(
+    browser: Browser, server: Server
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="ja-JP")
+    page = context.new_page()
+    node = {"id": "1", "type": "SaveImage", "position": [0, 0]}
+    document = {"format": "graphengine workflow", "version": 1, "nodes": [node]}
+    put = page.request.put(f"{server.url}/api/v1/workflows/loose", data={"document": document})
+    assert put.ok, put.text()
+    page.goto(f"{server.url}/panel?workflow=loose")
+    expect(page.get_by_role("combobox", name="ワークフロー")).to_have_value("w/loose")
+    page.get_by_role("button", name="実行").click()
+    expect(page.get_by_role("region", name="お知らせ")).to_contain_text("images")
+    context.close()
+
+
 def test_lcm_gives_the_old_numbers_back_though_its_sampler_went_into_a_subgraph(
     editor: Editor,
 ) -> None:

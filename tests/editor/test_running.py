@@ -7,6 +7,7 @@ import re
 from playwright.sync_api import Locator, expect
 
 from tests.editor.editor import RUN_TIMEOUT_MS, Editor
+from tests.editor.test_queue import NODE, open_painting, painting
 
 
 def test_on_a_first_visit_ctrl_enter_makes_a_picture_that_is_watched_and_kept(
@@ -82,3 +83,23 @@ def test_a_problem_leads_to_its_input_and_goes_once_that_is_linked(editor: Edito
     editor.keys("Enter")
     expect(editor.wires).to_have_count(9)
     expect(page.get_by_text("Nothing is wrong with this workflow.")).to_be_visible()
+
+
+def test_a_run_that_fails_is_told_where_one_looks_and_leads_to_its_node(editor: Editor) -> None:
+    page = editor.page
+    open_painting(editor, "failing", painting("failing", seconds=-1))
+    page.get_by_role("tab").first.click()
+    page.get_by_role("tab").last.click()
+    editor.keys("Control+Enter")
+    messages = page.get_by_role("region", name="Messages")
+    expect(messages).to_contain_text("The run failed.")
+    expect(messages).to_contain_text(NODE)
+    page.get_by_role("tab").first.click()
+    messages.get_by_role("button", name="Show", exact=True).click()
+    expect(editor.node(NODE)).to_be_in_viewport()
+    problems = page.get_by_role("region", name="Problems", exact=True).first
+    expect(problems).to_contain_text("The last run failed")
+    expect(problems).not_to_contain_text("Nothing is wrong")
+    page.reload()
+    expect(problems).to_contain_text("The last run failed")
+    expect(messages).not_to_contain_text("The run failed.")

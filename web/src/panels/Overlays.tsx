@@ -1,8 +1,14 @@
+import i18next from "i18next";
 import { lazy, Suspense, useEffect } from "react";
+import type { Run } from "../state/runs";
+import { useWorkspace } from "../state/workspace";
+import { tellFailures } from "./notices/failures";
 import { Notices } from "./notices/Notices";
+import type { NoticeAction } from "./notices/notices";
 import { RunAnnouncer } from "./notices/RunAnnouncer";
 import { type DialogShown, usePanels } from "./open";
 import { DropTarget, openFromAddress } from "./opening/DropTarget";
+import { goToInput } from "./problems/goTo";
 
 const PaletteDialog = lazy(() => import("./palette/PaletteDialog"));
 const PreferencesDialog = lazy(() => import("./preferences/PreferencesDialog"));
@@ -16,6 +22,7 @@ const HelpDialog = lazy(() => import("./help/HelpDialog"));
 export function Overlays() {
   const dialog = usePanels((state) => state.dialog);
   useEffect(openFromAddress, []);
+  useEffect(() => tellFailures(toItsCause), []);
   return (
     <>
       <Suspense fallback={null}>{dialog === null ? null : <Shown dialog={dialog} />}</Suspense>
@@ -24,6 +31,18 @@ export function Overlays() {
       <Notices />
     </>
   );
+}
+
+/** The list of problems, and the node that failed. */
+function toItsCause(run: Run): NoticeAction {
+  return {
+    text: i18next.t("panels.showFailure"),
+    run: () => {
+      useWorkspace.getState().activate(run.tab);
+      usePanels.getState().showLeft("problems");
+      goToInput(run.error?.node ?? null, null);
+    },
+  };
 }
 
 function Shown({ dialog }: { readonly dialog: DialogShown }) {

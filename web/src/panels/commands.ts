@@ -2,6 +2,7 @@
 
 import type { Command } from "../commands/command";
 import { shapeAt } from "../nodes/shapes";
+import type { JobAnswer } from "../protocol/generated";
 import { checkActive, runActive } from "../state/run";
 import { useServer } from "../state/server";
 import { activeGraph, activeTab, useWorkspace } from "../state/workspace";
@@ -12,10 +13,11 @@ import { clear, setPaused, stopActive } from "./queue/actions";
 
 const panels = usePanels.getState;
 
-/** Queue the active workflow; if problems keep it from running, they are shown. */
-export async function run(front = false): Promise<void> {
+/** Queue the active workflow; if problems keep it from running, they are shown and it is null. */
+export async function run(front = false): Promise<JobAnswer | null | undefined> {
   const job = await attempt(runActive({ front }));
   if (job === null) panels().showLeft("problems");
+  return job;
 }
 
 const panelCommand = (panel: LeftPanel, shortcut: string): Command => ({
@@ -34,7 +36,7 @@ export const panelCommands: readonly Command[] = [
     shortcut: "Mod+Enter",
     whileTyping: true,
     enabled: () => activeTab() !== undefined,
-    run: () => run(),
+    run: () => void run(),
   },
   {
     id: "run.front",
@@ -43,7 +45,7 @@ export const panelCommands: readonly Command[] = [
     shortcut: "Mod+Shift+Enter",
     whileTyping: true,
     enabled: () => activeTab() !== undefined,
-    run: () => run(true),
+    run: () => void run(true),
   },
   {
     id: "run.cancel",

@@ -7,21 +7,16 @@ const QUARTERS = 4;
 
 /** Tells a screen reader how the run goes: begun, each quarter, over. */
 export function RunAnnouncer() {
-  const { t, language } = useTranslation();
+  const { t } = useTranslation();
   const run = useRun();
   return (
     <p className="visually-hidden" role="status">
-      {run === undefined ? "" : said(run, t, language)}
+      {run === undefined ? "" : said(run, t)}
     </p>
   );
 }
 
-function said(run: Run, t: TFunction, language: string): string {
-  if (run.status === "failed") {
-    return t("panels.runFailed", {
-      why: run.error?.texts[language] ?? run.error?.texts["en"] ?? "",
-    });
-  }
+function said(run: Run, t: TFunction): string {
   if (run.status !== "running") return t(`panels.run.${run.status}`);
   const share = progressOf(run);
   if (share === null) return t("panels.run.running");

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import * as routes from "../../api/routes";
-import { useTranslation } from "../../i18n";
+import { language, useTranslation } from "../../i18n";
 import type { Json } from "../../model/json";
 import { parseNative } from "../../model/native";
 import type { SavedWorkflow, Template } from "../../protocol/generated";
@@ -15,8 +15,9 @@ import { useEight } from "../eight/useEight";
 import { picturesOf } from "../gallery/pictures";
 import { Icon } from "../Icon";
 import { ConnectionNotice } from "../notices/ConnectionNotice";
+import { tellFailures } from "../notices/failures";
 import { Notices } from "../notices/Notices";
-import { attempt } from "../notices/notices";
+import { attempt, tell } from "../notices/notices";
 import { RunAnnouncer } from "../notices/RunAnnouncer";
 import { Picture } from "../Picture";
 import { stopActive } from "../queue/actions";
@@ -28,6 +29,7 @@ export default function PanelPage() {
   const { t } = useTranslation();
   const [chosen, setChosen] = useState<string | null>(null);
   const eight = useEight(chosen);
+  useEffect(() => tellFailures(), []);
   return (
     <main className="panel-page">
       <header className="panel-head">
@@ -122,6 +124,14 @@ function LastPicture() {
   );
 }
 
+/** Run; if problems keep the workflow from it, the first is told, since no list of them is here. */
+async function runOrTell(): Promise<void> {
+  if ((await run()) !== null) return;
+  const { problems } = useServer.getState();
+  const [first] = problems.get(useWorkspace.getState().active) ?? [];
+  if (first !== undefined) tell(first.message[language()], "bad");
+}
+
 function RunLine() {
   const { t } = useTranslation();
   const shown = useRun();
@@ -137,7 +147,7 @@ function RunLine() {
           </button>
         </>
       ) : null}
-      <button type="button" className="button primary" onClick={() => run()}>
+      <button type="button" className="button primary" onClick={runOrTell}>
         <Icon name="play" />
         {t("commands.run")}
       </button>

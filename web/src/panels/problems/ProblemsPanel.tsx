@@ -20,6 +20,7 @@ export function ProblemsPanel() {
   const { t } = useTranslation();
   const tab = useWorkspace((state) => state.active);
   const problems = useServer((state) => state.problems.get(tab) ?? NONE);
+  const failed = useRun()?.error != null;
   return (
     <>
       <header className="panel-head">
@@ -31,7 +32,9 @@ export function ProblemsPanel() {
       </header>
       <RunFailure />
       {problems.length === 0 ? (
-        <p className="panel-empty">{t("problems.none")}</p>
+        failed ? null : (
+          <p className="panel-empty">{t("problems.none")}</p>
+        )
       ) : problems.length > MOST_SPREAD ? (
         <Rows
           items={problems}

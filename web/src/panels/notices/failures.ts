@@ -1,0 +1,28 @@
+/** A run that fails is told wherever the person is looking, once. */
+
+import i18next from "i18next";
+import type { Run } from "../../state/runs";
+import { useServer } from "../../state/server";
+import { type NoticeAction, tell } from "./notices";
+
+/** Tell of each run of this window that fails from now on; the returned function ends it. */
+export function tellFailures(action?: (run: Run) => NoticeAction): () => void {
+  return useServer.subscribe(({ runs }, { runs: before }) => {
+    if (runs === before) return;
+    for (const run of runs.values()) {
+      if (hasFailed(run) && before.get(run.job)?.status !== "failed") {
+        tell(i18next.t("panels.runFailed", { why: why(run) }), "bad", action?.(run));
+      }
+    }
+  });
+}
+
+/** One that was seen running here: what failed before a reload has been told. */
+function hasFailed(run: Run): boolean {
+  return run.status === "failed" && run.tab !== "" && run.startedAt !== null;
+}
+
+function why(run: Run): string {
+  const texts = run.error?.texts;
+  return texts?.[i18next.language] ?? texts?.["en"] ?? "";
+}
