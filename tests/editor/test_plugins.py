@@ -95,6 +95,17 @@ def test_a_broken_plugin_shows_file_line_and_cause(editor: Editor, fresh: Server
     expect(row).to_contain_text("ZeroDivisionError")
 
 
+def test_a_reason_of_ours_is_told_in_the_persons_language(editor: Editor, fresh: Server) -> None:
+    drop(fresh.base, "taken", {"__init__.py": RATE.replace("Rate", "KSampler")})
+    row = editor.page.get_by_role("listitem", name="taken", exact=True)
+    row.get_by_role("button", name="Enable").click()
+    expect(row).to_contain_text('The node id "KSampler" is already taken by')
+    editor.keys("Control+,")
+    editor.page.get_by_role("dialog").get_by_label("Language").select_option("日本語")
+    editor.keys("Escape")
+    expect(row).to_contain_text("ノード ID「KSampler」は、すでに")
+
+
 def test_a_number_that_grows_is_emptied_again(
     tmp_path: Path, chromium: str, context: BrowserContext
 ) -> None:
