@@ -79,6 +79,19 @@ def test_a_shortcut_that_is_listened_for_is_let_go_when_the_person_turns_away(
     expect(shortcut(editor, "Frame as a group")).to_have_text("Ctrl+G")
 
 
+def test_the_keys_of_the_clipboard_are_shown_and_taken(editor: Editor) -> None:
+    page = editor.page
+    editor.node("Sampler").get_by_role("heading").click(button="right")
+    expect(page.get_by_role("menuitem", name="Copy")).to_contain_text("Ctrl+C")
+    editor.keys("Escape")
+    open_shortcuts(editor)
+    for command, key in (("Copy", "C"), ("Cut", "X"), ("Paste", "V")):
+        expect(shortcut(editor, command)).to_have_text(f"Ctrl+{key}")
+    expect(shortcut(editor, "Paste with links")).to_have_text("Ctrl+Shift+V")
+    rebind(editor, "Zoom to fit", "Control+c")
+    expect(page.get_by_role("alert")).to_contain_text("Copy")
+
+
 def test_language_and_appearance_change_at_once_and_stay(editor: Editor) -> None:
     page = editor.page
     expect(editor.node("Sampler")).to_be_visible()

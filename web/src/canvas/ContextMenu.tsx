@@ -3,7 +3,7 @@
 import { DropdownMenu } from "radix-ui";
 import { allCommands } from "../commands/all";
 import { type Command, isEnabled } from "../commands/command";
-import { shortcutsOf, shortcutText } from "../commands/keys";
+import { keysOf, shortcutText } from "../commands/keys";
 import { useTranslation } from "../i18n";
 import { GRAPH_INPUT, linksInto, TOP } from "../model/document";
 import { showAsInput } from "../model/edits";
@@ -93,7 +93,7 @@ function CanvasItems({ menu }: { readonly menu: Menu }) {
     <>
       <Item
         text={t("canvas.command.add")}
-        keys={keysOf("node.add")}
+        keys={firstKey("node.add")}
         run={() => show({ search: { at, screen: menu.screen } })}
       />
       <Item text={t("canvas.command.note")} run={() => addNote(at)} />
@@ -303,13 +303,15 @@ export function Commands({ ids }: { readonly ids: readonly string[] }) {
 
 function CommandItem({ command }: { readonly command: Command }) {
   const { t } = useTranslation();
-  return <Item text={t(command.label)} keys={keysOf(command.id)} run={() => void command.run()} />;
+  return (
+    <Item text={t(command.label)} keys={firstKey(command.id)} run={() => void command.run()} />
+  );
 }
 
-/** The first shortcut of a command, as the person chose it. */
-function keysOf(id: string): string | undefined {
+/** The first key of a command, as the person chose it. */
+function firstKey(id: string): string | undefined {
   const command = allCommands.find((one) => one.id === id);
-  return command === undefined ? undefined : shortcutsOf(command)[0];
+  return command === undefined ? undefined : keysOf(command)[0];
 }
 
 interface ItemProps {

@@ -10,6 +10,8 @@ export interface Command {
   readonly category: Category;
   /** As "Mod+Shift+Z": Mod is Ctrl, on a Mac Cmd. Several are several. */
   readonly shortcut?: string | readonly string[];
+  /** The browser's own key for it, which works whatever is bound: shown, and taken. */
+  readonly browserKey?: string;
   /** Whether it can be done now; always, if absent. */
   readonly enabled?: () => boolean;
   /** Whether it also works while somebody types in a field. */

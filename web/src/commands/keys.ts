@@ -46,6 +46,12 @@ export function shortcutsOf(
   return chosen[command.id] ?? (typeof own === "string" ? [own] : own);
 }
 
+/** All keys that call a command, for reading: the browser's own, then those that are bound. */
+export function keysOf(command: Command, chosen = useKeymap.getState().chosen): readonly string[] {
+  const bound = shortcutsOf(command, chosen);
+  return command.browserKey === undefined ? bound : [command.browserKey, ...bound];
+}
+
 const onMac = (): boolean => /Mac|iPhone|iPad/.test(navigator.platform);
 
 /** A shortcut as it is read: "Ctrl+Z", on a Mac "⌘Z". */

@@ -4,7 +4,7 @@ import { Dialog } from "radix-ui";
 import { useMemo, useRef } from "react";
 import { allCommands } from "../../commands/all";
 import { type Category, isEnabled, type Command as OurCommand } from "../../commands/command";
-import { shortcutsOf, shortcutText, useKeymap } from "../../commands/keys";
+import { keysOf, shortcutText, useKeymap } from "../../commands/keys";
 import { useTranslation } from "../../i18n";
 import { usePanels } from "../open";
 import { useReturnFocus } from "../useReturnFocus";
@@ -55,7 +55,7 @@ export default function PaletteDialog() {
                         }}
                       >
                         {t(command.label)}
-                        <kbd>{shortcutsOf(command, chosen).map(shortcutText).join(", ")}</kbd>
+                        <kbd>{keysOf(command, chosen).map(shortcutText).join(", ")}</kbd>
                       </Command.Item>
                     ))}
                 </Command.Group>

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { toggle, useView } from "../../canvas/view";
 import { allCommands } from "../../commands/all";
 import type { Command } from "../../commands/command";
-import { shortcutOf, shortcutsOf, shortcutText, useKeymap } from "../../commands/keys";
+import { keysOf, shortcutOf, shortcutText, useKeymap } from "../../commands/keys";
 import { chooseLanguage, chosenLanguage, type Language, useTranslation } from "../../i18n";
 import { type Theme, useTheme } from "../../theme/theme";
 import { Icon } from "../Icon";
@@ -148,9 +148,8 @@ function KeyRow({ command }: { readonly command: Command }) {
   const { chosen, rebind, reset } = useKeymap();
   const [listening, setListening] = useState(false);
   const [taken, setTaken] = useState<string | null>(null);
-  const shortcuts = shortcutsOf(command, chosen);
-  const keys =
-    shortcuts.length === 0 ? t("preferences.noKey") : shortcuts.map(shortcutText).join(", ");
+  const called = keysOf(command, chosen);
+  const keys = called.length === 0 ? t("preferences.noKey") : called.map(shortcutText).join(", ");
   const shown = listening ? t("preferences.press") : keys;
   useEffect(() => {
     if (!listening) return;
@@ -163,8 +162,7 @@ function KeyRow({ command }: { readonly command: Command }) {
       const pressed =
         event.key === "Backspace" || event.key === "Delete" ? null : shortcutOf(event);
       const other = allCommands.find(
-        (one) =>
-          one.id !== command.id && pressed !== null && shortcutsOf(one, chosen).includes(pressed),
+        (one) => one.id !== command.id && pressed !== null && keysOf(one, chosen).includes(pressed),
       );
       setTaken(other === undefined ? null : other.label);
       if (other === undefined) rebind(command.id, pressed === null ? [] : [pressed]);
