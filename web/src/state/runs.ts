@@ -23,6 +23,8 @@ export interface Run {
   readonly job: string;
   /** Where it was queued; "" if elsewhere: in another window, or by another program. */
   readonly tab: string;
+  /** Whether it was asked for since the page was loaded. */
+  readonly fresh: boolean;
   readonly status: RunStatus;
   readonly nodes: ReadonlyMap<string, NodeRun>;
   readonly current: string | null;
@@ -59,9 +61,9 @@ export interface PreviewTold {
 }
 
 /** The beginning of a run. */
-export function queuedRun(job: string, tab: string): Run {
+export function queuedRun(job: string, tab: string, fresh = false): Run {
   const nothing = { current: null, startedAt: null, pace: null, error: null, preview: null };
-  return { job, tab, status: "queued", nodes: new Map(), ...nothing };
+  return { job, tab, fresh, status: "queued", nodes: new Map(), ...nothing };
 }
 
 /** The runs with one more if a message tells of a job that runs elsewhere. */

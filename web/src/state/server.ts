@@ -171,7 +171,7 @@ export function follow(job: JobAnswer, tab: TabId): void {
     if (kept.size < MOST_RUNS) break;
     if (run.status !== "running" && run.status !== "queued") forgetRun(kept, id);
   }
-  kept.set(job.id, queuedRun(job.id, tab));
+  kept.set(job.id, queuedRun(job.id, tab, true));
   const showing = new Map(shown).set(tab, job.id);
   rememberRuns(showing);
   set({ runs: kept, shown: showing, jobs: new Map(jobs).set(job.id, job) });

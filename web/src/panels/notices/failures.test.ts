@@ -30,6 +30,12 @@ test("a run that fails is told once, with its cause", () => {
   expect(hear({ ...failed })).toEqual([]);
 });
 
+test("a run that failed before we heard of its beginning is told", () => {
+  const asked = queuedRun("a", "tab", true);
+  hear(asked);
+  expect(hear({ ...asked, status: "failed", error: ERROR })).toEqual(["The run failed. no room"]);
+});
+
 test("what failed before a reload, or in another window, is not told", () => {
   const queued = queuedRun("a", "tab");
   const elsewhere: Run = { ...queuedRun("b", ""), startedAt: 1 };

@@ -10,16 +10,17 @@ export function tellFailures(action?: (run: Run) => NoticeAction): () => void {
   return useServer.subscribe(({ runs }, { runs: before }) => {
     if (runs === before) return;
     for (const run of runs.values()) {
-      if (hasFailed(run) && before.get(run.job)?.status !== "failed") {
+      const known = before.get(run.job);
+      if (hasFailed(run) && !(known && hasFailed(known))) {
         tell(i18next.t("panels.runFailed", { why: why(run) }), "bad", action?.(run));
       }
     }
   });
 }
 
-/** One that was seen running here: what failed before a reload has been told. */
+/** One that was begun or seen running here: what failed before a reload has been told. */
 function hasFailed(run: Run): boolean {
-  return run.status === "failed" && run.tab !== "" && run.startedAt !== null;
+  return run.status === "failed" && run.tab !== "" && (run.fresh || run.startedAt !== null);
 }
 
 function why(run: Run): string {
