@@ -48,16 +48,7 @@ class Row:
 
 def main_table(painter: Painter, count: int, only: Sequence[str] = ()) -> Iterator[Row]:
     """All rows, as they are measured; ``only`` names settings."""
-    parts: dict[str, Callable[[Painter, int], Iterator[Row]]] = {
-        "embedding": embeddings,
-        "vae": vaes,
-        "lcm": lcm,
-        "samplers": samplers,
-        "cfg": cfg_ladder,
-        "seed": seeds,
-        "clip_skip": clip_skips,
-    }
-    for name, measure in parts.items():
+    for name, measure in _measures().items():
         if not only or name in only:
             yield from measure(painter, count)
 
@@ -170,10 +161,25 @@ def line(row: Row) -> str:
 
 
 def write(rows: Sequence[Row], path: Path) -> None:
-    """Keep the rows as JSON, for the documentation's curves and tables."""
+    """Keep the rows as JSON, in the order of the settings, for the documentation."""
+    place = list(_measures()).index
+    rows = sorted(rows, key=lambda row: place(row.about))
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def _measures() -> dict[str, Callable[[Painter, int], Iterator[Row]]]:
+    """What measures each setting."""
+    return {
+        "embedding": embeddings,
+        "vae": vaes,
+        "lcm": lcm,
+        "samplers": samplers,
+        "cfg": cfg_ladder,
+        "seed": seeds,
+        "clip_skip": clip_skips,
+    }
 
 
 def _new_shapes(count: int) -> Asked:

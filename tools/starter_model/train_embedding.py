@@ -140,7 +140,7 @@ def _pentagon_caption(scene: scenes.Scene, rng: Random) -> str:
 
 CONCEPTS = {
     "low-quality": Concept(
-        _bad_scene, _bad_caption, "low quality blurry noisy", "starter-low-quality.pt", 800
+        _bad_scene, _bad_caption, "low quality blurry noisy", "starter-low-quality.pt", 3_200
     ),
     "pentagon": Concept(
         _pentagon,
