@@ -7,6 +7,7 @@ file, line and cause, and the others go on.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import os
@@ -96,6 +97,7 @@ def _loaded(host: Host, path: Path, state: PackState, failures: tuple[LoadFailur
     host.adding = empty.added
     before = list(sys.path)
     _forget_modules(path)
+    _drop_old_bytecode(path)
     try:
         with prints_aside():
             return _load(host, empty)
@@ -198,6 +200,18 @@ def _forget_modules(path: Path) -> None:
         if str(getattr(module, "__file__", "")).startswith(below):
             del sys.modules[name]
     importlib.invalidate_caches()
+
+
+def _drop_old_bytecode(path: Path) -> None:
+    """Delete the bytecode of what was saved after it.
+
+    Python compares whole seconds and sizes, and would run what stood there a moment ago.
+    """
+    for source in (path,) if path.is_file() else path.rglob("*.py"):
+        bytecode = Path(importlib.util.cache_from_source(str(source)))
+        with contextlib.suppress(OSError):
+            if source.stat().st_mtime_ns >= bytecode.stat().st_mtime_ns:
+                bytecode.unlink()
 
 
 def _prestart(path: Path) -> tuple[LoadFailure, ...]:

@@ -87,7 +87,9 @@ def write(folder: Path, value: int, code: str = PACK) -> None:
 
 
 @pytest.fixture
-def pack(tmp_path: Path) -> Iterator[Path]:
+def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A plugin's folder; its bytecode is kept, as it is where the environment says nothing."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     yield tmp_path / "custom_nodes" / "reloading"
     stand_ins.uninstall()
 
