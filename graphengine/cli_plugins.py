@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphengine.cli_help import LanguageBelow
-from graphengine.errors import NONE, GraphEngineError, Problem
+from graphengine.errors import NONE, GraphEngineError
 from graphengine.nearest import nearest
 from graphengine.reporting import (
     EPILOG,
@@ -187,13 +187,7 @@ def _print_plugin(plugin: Plugin, out: Output) -> None:
     _print_wishes(plugin, out)
     if plugin.specs:
         typer.echo("    " + ", ".join(spec.id for spec in plugin.specs))
-    problems = [
-        Problem(
-            "cli_load_failure",
-            details={"where": failure.where, "cause": failure.causes},
-        )
-        for failure in plugin.failures
-    ]
+    problems = [failure.problem for failure in plugin.failures]
     print_problems([*problems, *([plugin.notice] if plugin.notice else [])], out, err=False)
 
 

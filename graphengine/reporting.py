@@ -136,7 +136,7 @@ def print_failures(registry: Registry, out: Output) -> None:
     if out.as_json:
         return
     for failure in registry.failures:
-        text = out.text("cli_load_failure", where=failure.where, cause=failure.causes)
+        text = failure.problem.message(out.language)
         typer.echo(out.text("cli_warning", text=text), err=True)
     notices = [plugin.notice for plugin in registry.plugins]
     print_problems([notice for notice in notices if notice is not None], out)

@@ -82,9 +82,7 @@ def check_plugin(path: Path, *, run: bool = True) -> Checked:
 
 
 def _of_loading(plugin: Plugin) -> Iterator[Problem]:
-    for failure in plugin.failures:
-        where = failure.where
-        yield Problem("cli_load_failure", details={"where": where, "cause": failure.causes})
+    yield from (failure.problem for failure in plugin.failures)
     if not plugin.specs and not plugin.failures:
         yield Problem("check_no_nodes", details={"path": str(plugin.path)})
 

@@ -33,6 +33,11 @@ class LoadFailure:
         """The file, and the line where one is known."""
         return f"{self.file}:{self.line}" if self.line else self.file
 
+    @property
+    def problem(self) -> Problem:
+        """As it is told beside other problems."""
+        return Problem("cli_load_failure", details={"where": self.where, "cause": self.causes})
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON values: the same for the command line and the server."""
         return {

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from graphengine.comfy.host import checking, stand_ins
 from graphengine.comfy.host.adapter import HostedNode
 from graphengine.comfy.host.host import Host, Pack
-from graphengine.comfy.pack_paths import PackState, digest_of
+from graphengine.comfy.pack_paths import PackState, digest_of, pack_files
 from graphengine.errors import ByLanguage, GraphEngineError
 from graphengine.folders import Folders
 from graphengine.plugins.importing import forget_modules
@@ -207,7 +207,7 @@ def _drop_old_bytecode(path: Path) -> None:
 
     Python compares whole seconds and sizes, and would run what stood there a moment ago.
     """
-    for source in (path,) if path.is_file() else path.rglob("*.py"):
+    for source in pack_files(path):
         bytecode = Path(importlib.util.cache_from_source(str(source)))
         with contextlib.suppress(OSError):
             if source.stat().st_mtime_ns >= bytecode.stat().st_mtime_ns:

@@ -5,6 +5,11 @@ import { parseJson, writeJson } from "../model/json";
 export type Language = "en" | "ja";
 export type Texts = Readonly<Record<string, string>>;
 
+/** The text in a language, English where there is none. */
+export function textIn(texts: Texts | undefined, language: string): string | undefined {
+  return texts?.[language] ?? texts?.["en"];
+}
+
 /** What the server, or the way to it, had to say against a request. */
 export class ApiError extends Error {
   constructor(
@@ -19,7 +24,7 @@ export class ApiError extends Error {
 
   /** The message in a language, English where there is none. */
   text(language: string): string {
-    return this.texts[language] ?? this.texts.en ?? this.code;
+    return textIn(this.texts, language) ?? this.code;
   }
 }
 

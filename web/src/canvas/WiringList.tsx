@@ -10,6 +10,7 @@ import { slotLabel } from "../model/shape";
 import { accepts } from "../model/sockets";
 import { shapeAt } from "../nodes/shapes";
 import { inputLabel, nodeTitle, useLanguage } from "../nodes/texts";
+import { intoView } from "../panels/intoView";
 import { useReturnFocus } from "../panels/useReturnFocus";
 import { activeGraph, activeGraphId, activeTab, useWorkspace } from "../state/workspace";
 import { placeBeside, searchPlace } from "./actions";
@@ -155,10 +156,6 @@ function List({ end }: { readonly end: LooseEnd }) {
 function searchFor(link: LooseEnd): Search {
   const at = "from" in link ? placeBeside(link.from.node) : placeBeside(link.to.node, "left");
   return { at, screen: searchPlace(), link, yields: true };
-}
-
-function intoView(element: HTMLElement | null): void {
-  element?.scrollIntoView({ block: "nearest" });
 }
 
 function offersFor(

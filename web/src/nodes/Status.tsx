@@ -1,5 +1,6 @@
 /** How a node is doing, what is wrong with it, and why it would run. */
 
+import { textIn } from "../api/http";
 import { useTranslation } from "../i18n";
 import { writeJson } from "../model/json";
 import type { ProblemAnswer } from "../protocol/generated";
@@ -16,7 +17,7 @@ export function Status({ path, problems }: StatusProps) {
   const language = useLanguage();
   const run = useNodeRun(path);
   if (run?.status === "error") {
-    const text = run.error?.[language] ?? run.error?.["en"] ?? t("canvas.status.error");
+    const text = textIn(run.error, language) ?? t("canvas.status.error");
     return (
       <span className="status error" role="img" aria-label={text} title={text}>
         !

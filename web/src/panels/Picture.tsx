@@ -1,4 +1,5 @@
 import { type ComponentProps, useEffect, useState } from "react";
+import { type FileRef, viewUrl } from "../api/routes";
 import { useTranslation } from "../i18n";
 import { useServer } from "../state/server";
 import { Icon } from "./Icon";
@@ -32,4 +33,9 @@ export function Picture({ tiny = false, ...picture }: Props) {
       {tiny ? null : <span aria-hidden="true">{text}</span>}
     </span>
   );
+}
+
+/** A picture's file, small, beside words or in a button that say what it is. */
+export function Thumb({ file }: { readonly file: FileRef }) {
+  return <Picture className="thumb" src={viewUrl(file, "webp;80")} alt="" loading="lazy" tiny />;
 }

@@ -10,6 +10,7 @@ import type { NodeTypes } from "../model/shape";
 import { ANY, socketLook } from "../model/sockets";
 import { useTypes } from "../nodes/shapes";
 import { typeTitle, useLanguage } from "../nodes/texts";
+import { intoView } from "../panels/intoView";
 import type { NodeInfo } from "../protocol/generated";
 import { activeGraph, activeGraphId, activeTab } from "../state/workspace";
 
@@ -165,8 +166,4 @@ function focusSelected(): void {
     );
     (node ?? document.querySelector<HTMLElement>(".canvas"))?.focus({ preventScroll: true });
   });
-}
-
-function intoView(element: HTMLElement | null): void {
-  element?.scrollIntoView({ block: "nearest" });
 }

@@ -6,6 +6,7 @@ import { useTranslation } from "../i18n";
 import { type Json, sameJson } from "../model/json";
 import { matchScore, plain } from "../model/search";
 import type { WidgetInfo } from "../model/shape";
+import { intoView } from "../panels/intoView";
 import type { FieldProps } from "./Widget";
 
 type ChoiceWidget = Extract<WidgetInfo, { kind: "choice" | "model" | "image" }>;
@@ -155,8 +156,4 @@ function filtered(
 
 function nameOf(value: Json | undefined): string {
   return value === undefined || value === null ? "–" : String(value);
-}
-
-function intoView(element: HTMLElement | null): void {
-  element?.scrollIntoView({ block: "nearest" });
 }

@@ -1,6 +1,7 @@
 import { type ReactNode, useId, useState } from "react";
 import { useTranslation } from "../../i18n";
 import { Icon } from "../Icon";
+import { intoView } from "../intoView";
 import { goToInput } from "../problems/goTo";
 import type { Setting } from "./find";
 import { Illustration, type IllustrationName } from "./Illustration";
@@ -59,9 +60,4 @@ export function SettingRow({ name, setting = null, beside, children }: Props) {
       )}
     </section>
   );
-}
-
-/** What was asked for is seen, also at the panel's lower edge. */
-function intoView(element: HTMLElement | null): void {
-  element?.scrollIntoView({ block: "nearest" });
 }

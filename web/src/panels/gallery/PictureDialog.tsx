@@ -7,7 +7,7 @@ import { useServer } from "../../state/server";
 import { Icon } from "../Icon";
 import { usePanels } from "../open";
 import { PanelDialog } from "../PanelDialog";
-import { Picture as Shown } from "../Picture";
+import { Picture as Shown, Thumb } from "../Picture";
 import { forget, openWorkflow } from "../queue/actions";
 import { duration, titleOf } from "../queue/queue";
 import { Compare } from "./Compare";
@@ -142,13 +142,7 @@ function CompareChoice({ pictures, shown, chosen, choose }: CompareProps) {
                 aria-label={t("gallery.compareWithNumber", { number: at + 1 })}
                 onClick={() => choose(one.id)}
               >
-                <Shown
-                  className="thumb"
-                  src={viewUrl(one.file, "webp;80")}
-                  alt=""
-                  loading="lazy"
-                  tiny
-                />
+                <Thumb file={one.file} />
               </button>
             </li>
           ))}

@@ -1,6 +1,7 @@
 /** A run that fails is told wherever the person is looking, once. */
 
 import i18next from "i18next";
+import { textIn } from "../../api/http";
 import type { Run } from "../../state/runs";
 import { useServer } from "../../state/server";
 import { type NoticeAction, tell } from "./notices";
@@ -12,7 +13,11 @@ export function tellFailures(action?: (run: Run) => NoticeAction): () => void {
     for (const run of runs.values()) {
       const known = before.get(run.job);
       if (hasFailed(run) && !(known && hasFailed(known))) {
-        tell(i18next.t("panels.runFailed", { why: why(run) }), "bad", action?.(run));
+        tell(
+          i18next.t("panels.runFailed", { why: textIn(run.error?.texts, i18next.language) ?? "" }),
+          "bad",
+          action?.(run),
+        );
       }
     }
   });
@@ -21,9 +26,4 @@ export function tellFailures(action?: (run: Run) => NoticeAction): () => void {
 /** One that was begun or seen running here: what failed before a reload has been told. */
 function hasFailed(run: Run): boolean {
   return run.status === "failed" && run.tab !== "" && (run.fresh || run.startedAt !== null);
-}
-
-function why(run: Run): string {
-  const texts = run.error?.texts;
-  return texts?.[i18next.language] ?? texts?.["en"] ?? "";
 }

@@ -1,3 +1,4 @@
+import { textIn } from "../../api/http";
 import { useTranslation } from "../../i18n";
 import { writeJson } from "../../model/json";
 import type { ProblemAnswer, ReasonAnswer } from "../../protocol/generated";
@@ -86,7 +87,7 @@ function RunFailure() {
     <div className="failure">
       <button type="button" className="problem error" onClick={() => goToInput(error.node, null)}>
         <span className="problem-hint">{t("problems.lastRun")}</span>
-        <span className="problem-text">{error.texts[language] ?? error.texts["en"]}</span>
+        <span className="problem-text">{textIn(error.texts, language)}</span>
       </button>
       {inputs.length === 0 && error.traceback.length === 0 ? null : (
         <details>

@@ -1,5 +1,4 @@
 import { useEffect, useMemo, useRef, useState } from "react";
-import { viewUrl } from "../../api/routes";
 import { useTranslation } from "../../i18n";
 import type { JobAnswer } from "../../protocol/generated";
 import { progressOf, secondsLeft } from "../../state/runs";
@@ -7,7 +6,7 @@ import { useServer } from "../../state/server";
 import { picturesOf } from "../gallery/pictures";
 import { Icon, type IconName } from "../Icon";
 import { usePanels } from "../open";
-import { Picture } from "../Picture";
+import { Thumb } from "../Picture";
 import { Rows } from "../Rows";
 import {
   cancel,
@@ -177,13 +176,7 @@ function Thumbnail({ job }: { readonly job: JobAnswer }) {
       aria-label={t("gallery.show")}
       onClick={() => show({ kind: "picture", picture: picture.id })}
     >
-      <Picture
-        className="thumb"
-        src={viewUrl(picture.file, "webp;80")}
-        alt=""
-        loading="lazy"
-        tiny
-      />
+      <Thumb file={picture.file} />
     </button>
   );
 }
