@@ -6,10 +6,13 @@ and starts without drafts and saved workflows.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from playwright.sync_api import (
@@ -22,6 +25,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from graphengine.jobs import STUCK_AFTER_S
 from graphengine.server.editor import INDEX, bundle
 from graphengine.server.settings import ServerSettings
 from tests.editor.editor import Editor
@@ -84,7 +88,30 @@ def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+def no_jobs_left(server: Server) -> Iterator[None]:
+    """What a test has queued ends with it, so that one that fails does not fail those after it."""
+    yield
+    for job in server.call("/api/v1/jobs")["jobs"]:
+        if not job["finished"]:
+            server.call(f"/api/v1/jobs/{job['id']}", method="DELETE")
+    stuck_at = time.monotonic() + STUCK_AFTER_S
+    while running := server.call("/api/v1/queue")["running"]:
+        time.sleep(0.05)
+        if time.monotonic() > stuck_at:
+            end_the_stuck_one(server, running[0])
+
+
+def end_the_stuck_one(server: Server, job_id: str) -> None:
+    """Have the server start again without this job."""
+    before = server.pid
+    with contextlib.suppress(HTTPError):  # it ended just now, or does so within a moment
+        server.call(f"/api/v1/jobs/{job_id}/kill", method="POST")
+        while server.pid == before:
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def context(browser: Browser, server: Server, no_jobs_left: None) -> Iterator[BrowserContext]:
     for kept in ("drafts", "workflows", "workflow_versions"):
         shutil.rmtree(server.base / "user" / "default" / kept, ignore_errors=True)
     made = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")

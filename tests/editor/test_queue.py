@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import BrowserContext, Locator, Route, expect
 
 from tests.editor.conftest import PLUGINS
 from tests.editor.editor import RUN_TIMEOUT_MS, Editor
@@ -121,6 +122,25 @@ def test_a_run_is_seen_in_every_window_and_its_steps_outlive_a_reload(open_edito
     dialog.get_by_role("button", name="Open this workflow again").click()
     expect(dialog).to_have_count(0)
     expect(first.page.get_by_role("tab", selected=True)).to_have_accessible_name("seen everywhere")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(6, "preview"), (0, "picture 1 of 1")], ids=["running", "done"]
+)
+def test_a_run_whose_messages_come_before_the_answer_is_shown_as_it_is(
+    editor: Editor, seconds: float, shown: str
+) -> None:
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        time.sleep(2)
+        route.fulfill(response=answer)
+
+    name = f"told late {seconds}"
+    open_painting(editor, name, painting(name, steps=1, seconds=seconds))
+    editor.page.route(re.compile("/api/v1/jobs$"), answer_late)
+    editor.keys("Control+Enter")
+    expect(editor.node(NODE).get_by_role("img", name=shown)).to_be_visible(timeout=5000)
+    expect(editor.page.get_by_text("Waiting in the queue")).to_have_count(0)
 
 
 @pytest.fixture

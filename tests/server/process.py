@@ -81,9 +81,10 @@ class Server:
             time.sleep(0.01)
         return int(found[0])
 
-    def call(self, path: str, body: Any = None) -> Any:
+    def call(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(self.url + path, data=data, timeout=30) as answer:
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
             content = answer.read()
         return json.loads(content) if content else None
 

@@ -9,6 +9,7 @@ import {
   secondsLeft,
   type Told,
   withElsewhere,
+  withFollowed,
 } from "./runs";
 
 function played(...told: readonly (readonly [number, Told])[]): Run {
@@ -112,6 +113,21 @@ describe("a run", () => {
     expect(withElsewhere(begun, { kind: "started", job: "other" })).toBe(begun);
     expect(withElsewhere(none, { kind: "executing", job: "other", node: null })).toBe(none);
     expect(withElsewhere(none, { kind: "done", job: "other" })).toBe(none);
+  });
+
+  it("keeps what was heard of it before the answer that makes it a tab's own", () => {
+    const none: Runs = new Map();
+    const started: Told = { kind: "started", job: "p" };
+    const preview: Told = { kind: "preview", job: "p", node: "5", url: "blob:1" };
+    const begun = runsAfter(runsAfter(withElsewhere(none, started), started, 7), preview, 8);
+    expect(withFollowed(begun, "p", "tab").get("p")).toMatchObject({
+      tab: "tab",
+      fresh: true,
+      status: "running",
+      startedAt: 7,
+      preview: "blob:1",
+    });
+    expect(withFollowed(none, "p", "tab").get("p")).toEqual(queuedRun("p", "tab", true));
   });
 
   it("is the same object after a message about somebody else's job", () => {

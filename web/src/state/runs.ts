@@ -74,6 +74,12 @@ export function withElsewhere(runs: Runs, told: Told): Runs {
   return new Map(runs).set(told.job, queuedRun(told.job, ""));
 }
 
+/** The runs with a tab's own job; the answer that tells of it may come after its first messages. */
+export function withFollowed(runs: Runs, job: string, tab: string): Runs {
+  const heard = runs.get(job) ?? queuedRun(job, tab);
+  return new Map(runs).set(job, { ...heard, tab, fresh: true });
+}
+
 /** The runs after a message; the same object if it says nothing about them. */
 export function runsAfter(runs: Runs, told: Told, now: number): Runs {
   const job = jobOf(runs, told);

@@ -15,6 +15,7 @@ import {
   runsAfter,
   type Told,
   withElsewhere,
+  withFollowed,
 } from "./runs";
 import { type TabId, useWorkspace } from "./workspace";
 
@@ -171,10 +172,12 @@ export function follow(job: JobAnswer, tab: TabId): void {
     if (kept.size < MOST_RUNS) break;
     if (run.status !== "running" && run.status !== "queued") forgetRun(kept, id);
   }
-  kept.set(job.id, queuedRun(job.id, tab, true));
   const showing = new Map(shown).set(tab, job.id);
   rememberRuns(showing);
-  set({ runs: kept, shown: showing, jobs: new Map(jobs).set(job.id, job) });
+  const known = jobs.get(job.id);
+  const latest = known === undefined || known.state === "queued" ? job : known;
+  const followed = reconciled(withFollowed(kept, job.id, tab), [latest]);
+  set({ runs: followed, shown: showing, jobs: new Map(jobs).set(job.id, latest) });
 }
 
 /** After a reload: follow again what the tabs showed before it. */
