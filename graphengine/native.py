@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -26,6 +27,7 @@ from graphengine.canvas import (
 )
 from graphengine.collecting import collector_paused
 from graphengine.errors import GraphEngineError, Problem, ProblemsFound
+from graphengine.reasons import findings
 from graphengine.shown import shown
 
 FORMAT = "graphengine workflow"
@@ -181,10 +183,9 @@ def _migrated(data: Mapping[str, Any]) -> Any:
 
 
 def _problems(error: ValidationError) -> Iterator[Problem]:
-    for found in error.errors()[:MOST_SHOWN]:
-        where = ".".join(map(str, found["loc"]))
-        details = {"where": where, "reason": found["msg"]}
-        yield Problem("native_field", got=shown(found["input"]), details=details)
+    for found in islice(findings(error), MOST_SHOWN):
+        details = {"where": found.place, "reason": found.reason}
+        yield Problem("native_field", got=shown(found.value), details=details)
 
 
 def _canvas(part: NativeCanvas) -> Canvas:

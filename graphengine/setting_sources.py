@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import AliasChoices, ValidationError
 
+from graphengine.reasons import findings
 from graphengine.settings import PREFIX, Settings, SettingsError
 
 SETTINGS_FILE = "graphengine.toml"
@@ -56,11 +57,10 @@ def _load(
     try:
         return kind(**{**written, **variables, **given})
     except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0])
-        where = _where(field, given, variables, file)
+        first = next(findings(error))
+        where = _where(first.place.partition(".")[0], given, variables, file)
         raise SettingsError(
-            "bad_setting", variable=where, got=first["input"], cause=first["msg"]
+            "bad_setting", variable=where, got=first.value, cause=first.reason
         ) from error
 
 

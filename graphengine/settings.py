@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+)
 
 from graphengine.comfy.pack_paths import PackFolders
 from graphengine.errors import GraphEngineError
@@ -14,6 +23,7 @@ from graphengine.events import PreviewMethod
 from graphengine.folders import MODEL_KINDS, Folders, model_folders
 from graphengine.model_paths import FILE_NAME, ModelPaths, load_model_paths
 from graphengine.plugins.source import PluginFolders
+from graphengine.reasons import Unfit
 
 if TYPE_CHECKING:
     from graphengine.cache import Cache
@@ -50,7 +60,15 @@ def _in_bytes(value: Any) -> Any:
 
 Bytes = Annotated[ByteSize, BeforeValidator(_in_bytes), Field(ge=0)]
 """``8GiB``, ``500MB``, bytes, or gibibytes below 1000."""
-Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")]
+
+
+def _known_device(name: str) -> str:
+    if re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", name) is None:
+        raise Unfit("reason_device")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_known_device)]
 
 
 class Settings(BaseModel):

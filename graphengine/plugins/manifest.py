@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from graphengine.errors import GraphEngineError
+from graphengine.reasons import findings
 
 ENTRY_POINTS = "graphengine.nodes"
 """The group of entry points by which packages name their modules of nodes."""
@@ -84,6 +85,5 @@ def _checked(values: Mapping[str, Any], file: Path) -> Manifest:
     try:
         return TypeAdapter(Manifest).validate_python(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        cause = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        cause = next(findings(error)).placed
         raise ManifestError("plugin_manifest", file=str(file), cause=cause) from error

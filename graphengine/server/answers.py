@@ -12,8 +12,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
-from graphengine.errors import LANGUAGES, GraphEngineError
+from graphengine.errors import LANGUAGES, ByLanguage, GraphEngineError
 from graphengine.json_text import dump_json, parse_json
+from graphengine.reasons import findings, reason
 from graphengine.store import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ _NOT_WRITTEN = (
 MOST_VALUES = 2_000_000
 """A body with more commas takes so long to read and to check that others would wait for it."""
 _LARGE_BYTES = 1 << 20
+_LARGEST_WHOLE = 2**53 - 1
+"""What every client can tell from its neighbours."""
 
 
 class Refusal(Exception):
@@ -59,6 +62,16 @@ def refusal_of(error: GraphEngineError, status: int = 400) -> Refusal:
     """An error of ours as an answer."""
     texts = {language: error.text(language) for language in LANGUAGES}
     return Refusal(status, error.code, texts["en"], extra_info={"message": texts})
+
+
+def bad_field(field: str, cause: ByLanguage) -> Refusal:
+    """Something in the request that cannot be used, and why (see `graphengine.reasons`)."""
+    return refusal_of(GraphEngineError("bad_field", field=field, cause=cause))
+
+
+def not_found(code: str, name: str) -> Refusal:
+    """What was named is not there; of the codes ``…_not_found``."""
+    return refusal_of(GraphEngineError(code, name=name), 404)
 
 
 def json_answer(data: Any, status: int = 200) -> web.Response:
@@ -109,9 +122,8 @@ def checked(model: type[M], values: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise refusal_of(GraphEngineError("bad_field", field=field, cause=first["msg"])) from error
+        first = next(findings(error))
+        raise bad_field(first.place, first.reason) from error
 
 
 def whole_number(request: web.Request, name: str, default: int | None = None) -> int | None:
@@ -122,9 +134,11 @@ def whole_number(request: web.Request, name: str, default: int | None = None) ->
     try:
         number = int(text)
     except ValueError as error:
-        raise refusal_of(GraphEngineError("bad_field", field=name, cause=repr(text))) from error
-    if not -(2**53) < number < 2**53:
-        raise refusal_of(GraphEngineError("bad_field", field=name, cause=repr(text)))
+        raise bad_field(name, reason("reason_whole_number")) from error
+    if number > _LARGEST_WHOLE:
+        raise bad_field(name, reason("reason_at_most", le=_LARGEST_WHOLE))
+    if number < -_LARGEST_WHOLE:
+        raise bad_field(name, reason("reason_at_least", ge=-_LARGEST_WHOLE))
     return number
 
 
@@ -137,7 +151,7 @@ def page_asked(request: web.Request) -> tuple[int, int]:
 def string_list(value: Any, field: str) -> list[str]:
     """A field of a body that lists ids; raises `Refusal`."""
     if not isinstance(value, list):
-        raise refusal_of(GraphEngineError("bad_field", field=field, cause="not a list"))
+        raise bad_field(field, reason("reason_list"))
     return [str(item) for item in value]
 
 
@@ -170,8 +184,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
             refused = GraphEngineError("file_not_written", cause=error.strerror)
             return json_answer(refusal_of(refused).body, 400)
         logger.exception("%s %s failed", request.method, request.path)
-        defect = Refusal(500, "defect", "The server has a defect; its log tells more.")
-        return json_answer(defect.body, 500)
+        return json_answer(refusal_of(GraphEngineError("defect"), 500).body, 500)
 
 
 @web.middleware

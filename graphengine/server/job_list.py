@@ -11,14 +11,14 @@ from typing import Any
 
 from aiohttp import web
 
-from graphengine.errors import GraphEngineError
 from graphengine.job import Job, State
+from graphengine.reasons import one_of
 from graphengine.server.answers import (
-    Refusal,
+    bad_field,
     json_answer,
+    not_found,
     page_asked,
     read_object,
-    refusal_of,
     string_list,
 )
 from graphengine.server.history import error_message, queue_item
@@ -85,7 +85,7 @@ def _found(request: web.Request) -> Job:
     job_id = request.match_info["job_id"]
     job = parts_of(request).jobs.store.get(job_id)
     if job is None:
-        raise Refusal(404, "job_unknown", f"There is no job {job_id!r}")
+        raise not_found("job_not_found", job_id)
     return job
 
 
@@ -94,8 +94,7 @@ def _states(wanted: str) -> tuple[State, ...]:
     names = {name.strip() for name in wanted.split(",") if name.strip()}
     unknown = names - set(_STATUSES.values())
     if unknown:
-        cause = f"one of {', '.join(dict.fromkeys(_STATUSES.values()))} is expected"
-        raise refusal_of(GraphEngineError("bad_field", field="status", cause=cause))
+        raise bad_field("status", one_of(dict.fromkeys(_STATUSES.values())))
     return tuple(state for state, name in _STATUSES.items() if not names or name in names)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from graphengine.errors import GraphEngineError
 from graphengine.files import sync_folder, write_whole
 from graphengine.folders import inside
-from graphengine.server.answers import Refusal, refusal_of
+from graphengine.server.answers import not_found, refusal_of
 
 MOST_VERSIONS = 100
 _DRAFT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -83,7 +83,7 @@ class Workflows:
         """As `path`; refuses with 404 if there is none."""
         path = self.path(name)
         if not path.is_file():
-            raise _not_found(name)
+            raise not_found("user_file_not_found", name)
         return path
 
     def write(self, name: str, content: bytes, condition: Condition) -> Path:
@@ -127,7 +127,7 @@ class Workflows:
         """One of them; refuses with 404."""
         found = dict(self.versions(name)).get(number)
         if found is None:
-            raise _not_found(f"{name} ({number})")
+            raise not_found("user_file_not_found", f"{name} ({number})")
         return found
 
     def _versions_folder(self, path: Path) -> Path:
@@ -179,7 +179,7 @@ class Drafts:
             about, _, document = path.read_bytes().partition(b"\n")
             return path, {**json.loads(about), "document": json.loads(document)}
         except (FileNotFoundError, ValueError) as error:
-            raise _not_found(draft_id) from error
+            raise not_found("user_file_not_found", draft_id) from error
 
     def write(self, draft_id: str, fields: dict[str, Any], condition: Condition) -> Path:
         """Keep it."""
@@ -194,7 +194,7 @@ class Drafts:
         """Forget it."""
         path = self.path(draft_id)
         if not path.is_file():
-            raise _not_found(draft_id)
+            raise not_found("user_file_not_found", draft_id)
         path.unlink()
 
 
@@ -217,7 +217,3 @@ def _write(path: Path, content: bytes) -> None:
 
 def _is_hidden(name: str) -> bool:
     return any(not part.strip() or part.startswith(".") for part in name.split("/"))
-
-
-def _not_found(name: str) -> Refusal:
-    return Refusal(404, "file_not_found", f"There is no {name!r}")

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from graphengine.errors import GraphEngineError
-from graphengine.server.answers import json_answer, read_object, refusal_of
+from graphengine.reasons import reason
+from graphengine.server.answers import bad_field, json_answer, read_object
 from graphengine.server.live import Said
 from graphengine.server.parts import parts_of
 from graphengine.server.settings import LogFormat, LogLevel
@@ -124,8 +124,7 @@ async def subscribe(request: web.Request) -> web.Response:
     body = await read_object(request)
     client_id, enabled = body.get("clientId"), body.get("enabled")
     if not isinstance(client_id, str) or not parts_of(request).hub.knows(client_id):
-        cause = "no client of this id is connected"
-        raise refusal_of(GraphEngineError("bad_field", field="clientId", cause=cause))
+        raise bad_field("clientId", reason("reason_client"))
     subscribers = request.app[LOG_BOOK].subscribers
     if enabled:
         subscribers.add(client_id)

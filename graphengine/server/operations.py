@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from pydantic import BaseModel
 
-from graphengine.errors import GraphEngineError
-from graphengine.server.answers import Refusal, json_answer, refusal_of
+from graphengine.server.answers import json_answer
 
 PREFIX = "/api/v1"
 
@@ -39,8 +38,3 @@ def answer(model: BaseModel, status: int = 200, *, etag: str | None = None) -> w
     if etag is not None:
         response.headers["ETag"] = etag
     return response
-
-
-def bad_field(field: str, cause: str) -> Refusal:
-    """Something in the request that cannot be used."""
-    return refusal_of(GraphEngineError("bad_field", field=field, cause=cause))

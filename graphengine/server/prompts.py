@@ -74,11 +74,17 @@ def accept(data: Any, engine: Engine, *, only: Collection[str] | None = None) ->
     if only is not None:
         sinks = [key for key in sinks if key in only]
     if not sinks:
-        raise Refusal(400, "prompt_no_outputs", "Prompt has no outputs")
+        raise _no_outputs(workflow, engine)
     graph, problems = check_graph(workflow, engine.registry, engine.folders, targets=sinks)
     if graph is not None:
         return Accepted(workflow, graph, tuple(sinks))
     return _partly(workflow, engine, sinks, [p for p in problems if p.severity == "error"])
+
+
+def _no_outputs(workflow: Workflow, engine: Engine) -> Refusal:
+    _, problems = check_graph(workflow, engine.registry, engine.folders)
+    ours = next((_ours(problem) for problem in problems if problem.code == "no_output"), None)
+    return Refusal(400, "prompt_no_outputs", "Prompt has no outputs", extra_info=ours)
 
 
 def _partly(

@@ -12,8 +12,10 @@ from aiohttp import web
 
 from graphengine.errors import GraphEngineError
 from graphengine.job import Job, NewJob
+from graphengine.reasons import reason
 from graphengine.server.answers import (
     Refusal,
+    bad_field,
     json_answer,
     read_object,
     refusal_of,
@@ -46,7 +48,9 @@ async def post_prompt(request: web.Request) -> web.Response:
         body = host.server.trigger_on_prompt(body)
     number = _number(body, parts)
     if "prompt" not in body:
-        raise Refusal(400, "no_prompt", "No prompt provided", "No prompt provided")
+        texts = {"message": GraphEngineError("no_prompt").texts()}
+        said = "No prompt provided"
+        raise Refusal(400, "no_prompt", said, said, extra_info=texts)
     accepted = await _checked(body, parts, large=(request.content_length or 0) > _LARGE_BODY)
     job = submit(parts, accepted, body, number, key)
     return _queued_answer(job, accepted.node_errors)
@@ -58,7 +62,7 @@ def submit(
     """Queue what was accepted, with the fields of a request's body; raises `Refusal`."""
     extra = body.get("extra_data") or {}
     if not isinstance(extra, dict):
-        raise refusal_of(GraphEngineError("bad_field", field="extra_data", cause="not an object"))
+        raise bad_field("extra_data", reason("reason_object"))
     client_id = body.get("client_id", extra.get("client_id"))
     new = NewJob(
         id=_name(body.get("prompt_id") or uuid.uuid4(), "prompt_id"),
@@ -199,8 +203,7 @@ def _number(body: Mapping[str, Any], parts: Parts) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        cause = f"{body['number']!r} is not a number"[:100]
-        raise refusal_of(GraphEngineError("bad_field", field="number", cause=cause))
+        raise bad_field("number", reason("reason_number"))
     return number
 
 
@@ -208,6 +211,5 @@ def _name(value: Any, field: str) -> str:
     """What a client calls a job or itself."""
     name = str(value)
     if len(name) > LONGEST_NAME or "\0" in name:
-        cause = f"a text of at most {LONGEST_NAME} characters without NUL is expected"
-        raise refusal_of(GraphEngineError("bad_field", field=field, cause=cause))
+        raise bad_field(field, reason("reason_id", most=LONGEST_NAME))
     return name

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from graphengine import __version__
+from graphengine.errors import GraphEngineError
 from graphengine.server import packs
-from graphengine.server.answers import Refusal, json_answer
+from graphengine.server.answers import json_answer, not_found, refusal_of
 from graphengine.server.editor import other_extensions
 from graphengine.server.parts import parts_of
 from graphengine.server.socket import server_features
@@ -100,7 +101,7 @@ async def get_template_file(request: web.Request) -> web.StreamResponse:
     if path is None and engine.host is not None:
         path = packs.example(engine.host, plugin, file)
     if path is None:
-        raise Refusal(404, "file_not_found", f"There is no template {name!r}")
+        raise not_found("template_not_found", name)
     return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
 
 
@@ -138,7 +139,7 @@ async def get_files(request: web.Request) -> web.Response:
     """The files of the input, output or temporary folder, newest first."""
     kind = request.match_info["kind"]
     if kind not in KINDS:
-        raise Refusal(400, "bad_file_name", f"There is no folder {kind!r}")
+        raise refusal_of(GraphEngineError("folder_not_found", name=kind))
     root = parts_of(request).engine.folders.roots(kind)[0]
     files = [path for path in root.iterdir() if path.is_file()] if root.is_dir() else []
     files.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)

@@ -18,7 +18,15 @@ from graphengine.errors import GraphEngineError
 from graphengine.files import sync_folder, write_whole
 from graphengine.folders import inside
 from graphengine.json_text import parse_json
-from graphengine.server.answers import Refusal, json_answer, read_body, read_object, refusal_of
+from graphengine.reasons import reason
+from graphengine.server.answers import (
+    bad_field,
+    json_answer,
+    not_found,
+    read_body,
+    read_object,
+    refusal_of,
+)
 from graphengine.server.security import USER_FILE_HEADERS
 from graphengine.server.users import user_folder
 from graphengine.server.view import media_type
@@ -81,10 +89,10 @@ async def get_listing(request: web.Request) -> web.Response:
     """The files of a folder; with ``recurse``, ``full_info``, ``split``."""
     query = request.query
     if not query.get("dir"):
-        raise refusal_of(GraphEngineError("bad_field", field="dir", cause="missing"))
+        raise bad_field("dir", reason("reason_missing"))
     folder = _path(request, query["dir"])
     if not folder.is_dir():
-        raise Refusal(404, "folder_not_found", f"There is no folder {query['dir']!r}")
+        raise not_found("folder_not_found", query["dir"])
     pattern = "**/*" if query.get("recurse", "").lower() == "true" else "*"
     files = sorted(path for path in folder.glob(pattern) if _is_shown(path, folder))
     if query.get("full_info", "").lower() == "true":
@@ -104,7 +112,7 @@ async def get_entries(request: web.Request) -> web.Response:
     if not folder.is_dir():
         if folder == root:
             return json_answer([])
-        raise Refusal(404, "folder_not_found", f"There is no folder {name!r}")
+        raise not_found("folder_not_found", name)
     entries = sorted(folder.iterdir(), key=lambda path: (path.is_file(), path.name))
     return json_answer([_entry(path, root) for path in entries if _may_be_shown(path, root)])
 
@@ -165,7 +173,7 @@ def _path(request: web.Request, name: str) -> Path:
 def _existing(request: web.Request, name: str) -> Path:
     path = _path(request, name)
     if not path.is_file():
-        raise Refusal(404, "file_not_found", f"There is no file {name!r}")
+        raise not_found("user_file_not_found", name)
     return path
 
 

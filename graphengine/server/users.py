@@ -14,7 +14,8 @@ from aiohttp import web
 
 from graphengine.errors import GraphEngineError
 from graphengine.files import write_whole
-from graphengine.server.answers import json_answer, read_object, refusal_of
+from graphengine.reasons import reason
+from graphengine.server.answers import bad_field, json_answer, read_object, refusal_of
 from graphengine.server.parts import parts_of
 
 routes = web.RouteTableDef()
@@ -39,8 +40,7 @@ async def post_users(request: web.Request) -> web.Response:
         raise refusal_of(GraphEngineError("single_user"))
     name = (await read_object(request)).get("username")
     if not isinstance(name, str) or not 0 < len(name.strip()) <= LONGEST_NAME:
-        cause = f"a name of 1 to {LONGEST_NAME} characters is expected"
-        raise refusal_of(GraphEngineError("bad_field", field="username", cause=cause))
+        raise bad_field("username", reason("reason_name", most=LONGEST_NAME))
     users = _users(request)
     if name.strip() in users.values():
         return json_answer({"error": "Duplicate username."}, 400)

@@ -13,6 +13,7 @@ from aiohttp import web
 from graphengine.errors import GraphEngineError, ProblemsFound
 from graphengine.job import ENDED, Job, State
 from graphengine.jobs import STUCK_AFTER_S
+from graphengine.reasons import one_of
 from graphengine.server import (
     plots,
     system,
@@ -21,8 +22,15 @@ from graphengine.server import (
     v1_nodes,
     v1_plugins,
 )
-from graphengine.server.answers import Refusal, page_asked, read_model, refusal_of
-from graphengine.server.operations import PREFIX, Operation, answer, bad_field
+from graphengine.server.answers import (
+    Refusal,
+    bad_field,
+    not_found,
+    page_asked,
+    read_model,
+    refusal_of,
+)
+from graphengine.server.operations import PREFIX, Operation, answer
 from graphengine.server.parts import Parts, parts_of
 from graphengine.server.prompts import accept, read_prompt
 from graphengine.server.queue import edited_extra, submit
@@ -54,7 +62,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     """A page of jobs."""
     states = [state for state in request.query.get("state", "").split(",") if state]
     if any(state not in STATES for state in states):
-        raise bad_field("state", f"one of {', '.join(STATES)} is expected")
+        raise bad_field("state", one_of(STATES))
     limit, offset = page_asked(request)
     store = parts_of(request).jobs.store
     page = await asyncio.to_thread(
@@ -292,7 +300,7 @@ def _job(request: web.Request) -> Job:
     job_id = request.match_info["id"]
     job = parts_of(request).jobs.store.get(job_id)
     if job is None:
-        raise Refusal(404, "job_not_found", f"There is no job {job_id!r}")
+        raise not_found("job_not_found", job_id)
     return job
 
 

@@ -17,12 +17,19 @@ from graphengine.errors import LANGUAGES, GraphEngineError
 from graphengine.job import Job
 from graphengine.opening import Opened, open_content, open_data, open_file
 from graphengine.parameters import DRAW_SEED
+from graphengine.reasons import one_of
 from graphengine.registry import Registry, builtin_folder
-from graphengine.server.answers import Refusal, json_answer, read_model, refusal_of
+from graphengine.server.answers import (
+    bad_field,
+    json_answer,
+    not_found,
+    read_model,
+    refusal_of,
+)
 from graphengine.server.documents import layouts_of, opened_answer
 from graphengine.server.fetching import fetch
 from graphengine.server.node_models import Texts
-from graphengine.server.operations import PREFIX, Operation, answer, bad_field
+from graphengine.server.operations import PREFIX, Operation, answer
 from graphengine.server.parts import Parts, parts_of
 from graphengine.server.view import media_type
 from graphengine.server.workflow_models import (
@@ -62,7 +69,7 @@ async def export_workflow(request: web.Request) -> web.Response:
     """A document as other programs read it."""
     wanted = request.query.get("format", "comfyui")
     if wanted not in FORMATS:
-        raise bad_field("format", f"one of {', '.join(FORMATS)} is expected")
+        raise bad_field("format", one_of(FORMATS))
     body = await read_model(request, DocumentBody)
     opened = await asyncio.to_thread(open_data, body.document, layouts_of(parts_of(request).engine))
     return json_answer(await asyncio.to_thread(opened.ui if wanted == "comfyui" else opened.api))
@@ -73,7 +80,7 @@ async def open_job(request: web.Request) -> web.Response:
     parts = parts_of(request)
     job = parts.jobs.store.get(request.match_info["id"])
     if job is None:
-        raise Refusal(404, "job_not_found", f"There is no job {request.match_info['id']!r}")
+        raise not_found("job_not_found", request.match_info["id"])
     drawn = request.query.get("seeds") == "drawn"
     return answer(await asyncio.to_thread(_opened_job, parts, job, drawn))
 
@@ -95,7 +102,7 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     """A picture that the template makes."""
     picture = picture_beside(template_path(request))
     if picture is None:
-        raise Refusal(404, "file_not_found", "This template has no picture")
+        raise not_found("template_has_no_picture", request.match_info["name"])
     headers = {"Cache-Control": "no-cache", "Content-Type": media_type(picture)}
     return web.FileResponse(picture, headers=headers)
 
@@ -198,7 +205,7 @@ def template_path(request: web.Request) -> Path:
     name = request.match_info["name"]
     found = template_paths(parts_of(request).engine.registry).get(name)
     if found is None:
-        raise Refusal(404, "file_not_found", f"There is no template {name!r}")
+        raise not_found("template_not_found", name)
     return found
 
 

@@ -11,10 +11,11 @@ from aiohttp import web
 
 from graphengine.native import is_native, native_text, parse_native
 from graphengine.opening import open_data
-from graphengine.server.answers import read_model
+from graphengine.reasons import reason
+from graphengine.server.answers import bad_field, read_model
 from graphengine.server.documents import layouts_of
 from graphengine.server.kept_files import Condition, Drafts, Workflows, etag_of
-from graphengine.server.operations import Operation, answer, bad_field
+from graphengine.server.operations import Operation, answer
 from graphengine.server.parts import Parts, parts_of
 from graphengine.server.users import user_folder
 from graphengine.server.v1_documents import opened_file
@@ -97,7 +98,7 @@ async def get_version(request: web.Request) -> web.Response:
     """An earlier version."""
     name, number = request.match_info["name"], request.match_info["number"]
     if not number.isascii() or not number.isdecimal():
-        raise bad_field("number", "a whole number is expected")
+        raise bad_field("number", reason("reason_whole_number"))
     path = Workflows(user_folder(request)).version(name, int(number))
     return answer(await asyncio.to_thread(opened_file, parts_of(request), path, name))
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from graphengine.errors import GraphEngineError
 from graphengine.folders import inside
+from graphengine.nearest import listed, nearest
 from graphengine.plugins.decisions import Decisions, change_decisions
 from graphengine.plugins.plugin import Plugin
 from graphengine.registry import Registry
@@ -107,5 +108,6 @@ def _plugin(request: web.Request) -> Plugin:
     plugins = parts_of(request).engine.registry.plugins
     found = next((plugin for plugin in plugins if plugin.name == name), None)
     if found is None:
-        raise Refusal(404, "plugin_unknown", f"There is no plugin {name!r}")
+        near = listed(nearest(name, [plugin.name for plugin in plugins]))
+        raise refusal_of(GraphEngineError("plugin_unknown", name=name, nearest=near), 404)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import struct
 import sys
 from importlib import metadata
@@ -308,3 +309,44 @@ def test_text_goes_out_compressed_where_that_is_asked_for(serve: Serve) -> None:
         assert answer.headers["Content-Encoding"] in ("deflate", "gzip")
 
     serve(scenario, enable_compress_response_body=True)
+
+
+JAPANESE = re.compile("[ぁ-んァ-ヶ]")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/userdata/no.json", 404),
+        ("/userdata?dir=no", 404),
+        ("/userdata?dir=", 400),
+        ("/v2/userdata?path=no", 404),
+        ("/internal/files/no", 400),
+        ("/jobs/no", 404),
+        ("/jobs?status=no", 400),
+        ("/jobs?limit=many", 400),
+        ("/jobs?offset=-99999999999999999999", 400),
+        ("/api/v1/jobs/no", 404),
+        ("/api/v1/jobs?state=no", 400),
+        ("/api/v1/jobs?limit=99999999999999999999", 400),
+        ("/api/v1/jobs/no/document", 404),
+        ("/api/v1/templates/no", 404),
+        ("/api/v1/templates/no/thumbnail", 404),
+        ("/api/v1/workflows/no", 404),
+        ("/api/v1/drafts/no", 404),
+    ],
+)
+def test_what_is_not_there_or_makes_no_sense_is_told_in_both_languages(
+    serve: Serve, path: str, status: int
+) -> None:
+    async def scenario(client: Client) -> None:
+        error = (await client.get(path, status=status))["error"]
+        texts = error["extra_info"]["message"]
+
+        assert texts["en"] == error["message"]
+        assert JAPANESE.search(texts["ja"])
+        assert not JAPANESE.search(texts["en"])
+        # The reason too, which stands within the sentence.
+        assert not re.search(r"expected|missing|there is", texts["ja"])
+
+    serve(scenario)

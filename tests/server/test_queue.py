@@ -112,6 +112,8 @@ def test_a_request_that_makes_no_sense_is_told_so(serve: Serve, body: bytes, kin
         assert set(shape) == {"error", "node_errors"}
         assert set(shape["error"]) == {"type", "message", "details", "extra_info"}
         assert shape["error"]["message"]
+        extra = shape["error"]["extra_info"]
+        assert set(extra.get("text") or extra["message"]) == {"en", "ja"}
 
     serve(scenario)
 

@@ -22,7 +22,7 @@ export default function PictureDialog({ picture: id }: { readonly picture: strin
   const [other, setOther] = useState<string | null>(null);
   const close = usePanels((state) => state.close);
   const at = Math.max(
-    pictures.findIndex((one) => one.id === shown),
+    pictures.findIndex((one) => one.id === shown || one.again.includes(shown)),
     0,
   );
   const picture = pictures[at];

@@ -98,6 +98,20 @@ describe("pictures", () => {
     expect(matches(late, first, "heart blue")).toBe(false);
   });
 
+  it("are shown once, with the job that made them, however often they were found again", () => {
+    const outputs = { "7": { images: [file("1.png")] } };
+    const first = job({ id: "first", finished: 1, outputs, executed: ["7"] });
+    const other = { "7": { images: [file("2.png")] } };
+    const between = job({ id: "between", finished: 2, outputs: other, executed: ["7"] });
+    const again = job({ id: "again", finished: 9, outputs, cached: ["7"] });
+    expect(allPictures([first, between, again]).map((one) => [one.job, one.again])).toEqual([
+      ["between", []],
+      ["first", ["again/7/0"]],
+    ]);
+    const alone = allPictures([between, again]).map((one) => one.job);
+    expect(alone).toEqual(["again", "between"]);
+  });
+
   it("tell the eight settings that they were made with", () => {
     const settings = Object.fromEntries(settingsOf(documentOf(PROMPT, nodes), "7"));
     expect(settings).toEqual({

@@ -34,11 +34,31 @@ export function picturesOf(job: JobAnswer): readonly Picture[] {
   return saved.length > 0 ? saved : all;
 }
 
-/** All pictures, the latest first. */
-export function allPictures(jobs: Iterable<JobAnswer>): readonly Picture[] {
+/** A picture of the gallery, with the ids of the same file as later runs found it in the cache. */
+export interface Kept extends Picture {
+  readonly again: readonly string[];
+}
+
+/** All pictures, the latest first; each file once, with the job that made it. */
+export function allPictures(jobs: Iterable<JobAnswer>): readonly Kept[] {
   const done = [...jobs].filter((job) => Object.keys(job.outputs).length > 0);
   done.sort((one, other) => (other.finished ?? 0) - (one.finished ?? 0));
-  return done.flatMap((job) => picturesOf(job));
+  const made = done.flatMap((job) => picturesOf(job).filter(({ node }) => !isCached(job, node)));
+  const found = done.flatMap((job) => picturesOf(job).filter(({ node }) => isCached(job, node)));
+  const kept = new Map<string, Kept>();
+  for (const picture of [...made, ...found]) {
+    const { type, subfolder, filename } = picture.file;
+    const key = `${type}/${subfolder}/${filename}`;
+    const before = kept.get(key);
+    if (before === undefined) kept.set(key, { ...picture, again: [] });
+    else kept.set(key, { ...before, again: [...before.again, picture.id] });
+  }
+  const place = new Map(done.map((job, at) => [job.id, at]));
+  return [...kept.values()].sort((a, b) => (place.get(a.job) ?? 0) - (place.get(b.job) ?? 0));
+}
+
+function isCached(job: JobAnswer, node: string): boolean {
+  return job.cached.includes(node);
 }
 
 /** Whether a job's prompt, file names or settings hold every word that is looked for. */
