@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Error, Locator, Playwright, expect
+from playwright.sync_api import BrowserContext, Error, Locator, Playwright, expect
 
 from tests.editor.conftest import ARGUMENTS
 from tests.editor.editor import Editor
@@ -230,6 +230,45 @@ def test_drafts_survive_a_killed_server(editor: Editor, server: Server) -> None:
     with editor.page.expect_response(lambda answer: "/drafts/" in answer.url and answer.ok):
         server.start()
     assert seeds_of_drafts(editor) == [80]
+
+
+def test_while_the_server_is_away_all_panels_open_and_saving_says_why_it_fails(
+    editor: Editor, server: Server
+) -> None:
+    page = editor.page
+    save_as(editor, "away")
+    set_seed(editor, "82")
+    page.wait_for_load_state("networkidle")
+    server.port = int(server.url.rsplit(":", 1)[1])
+    server.end(signal.SIGKILL)
+    expect(page.get_by_text("The server is away.")).to_be_visible()
+    for button, dialog in (("Templates", "Templates"), ("Commands", "Commands")):
+        page.get_by_role("button", name=button).click()
+        expect(page.get_by_role("dialog", name=dialog)).to_be_visible()
+        page.keyboard.press("Escape")
+    for panel in ("Workflows", "Gallery", "Plugins"):
+        page.get_by_role("button", name=panel, exact=True).click()
+        expect(page.get_by_role("heading", name=panel, level=2)).to_be_visible()
+    editor.keys("Control+s")
+    told = page.get_by_role("region", name="Messages").get_by_text("The server does not answer.")
+    expect(told).to_be_visible()
+    told.click()  # nothing lies over it
+    server.start()
+    save(editor)
+    expect(tabs(editor)).to_have_accessible_name("away")
+
+
+def test_a_part_of_the_page_that_cannot_be_loaded_comes_once_it_can(
+    open_editor: Opener, context: BrowserContext
+) -> None:
+    template = "**/assets/TemplatesDialog*"
+    context.route(template, lambda route: route.abort())
+    editor = open_editor()
+    with editor.page.expect_event("requestfailed", lambda asked: "Templates" in asked.url):
+        editor.page.get_by_role("button", name="Templates").click()
+    set_seed(editor, "83")
+    context.unroute(template)
+    expect(editor.page.get_by_role("dialog", name="Templates")).to_be_visible()
 
 
 def test_drafts_survive_a_killed_browser(

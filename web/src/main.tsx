@@ -4,6 +4,7 @@ import { lazy, StrictMode, Suspense } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { startI18n } from "./i18n";
+import { later, loadParts } from "./later";
 import { showMotion } from "./panels/preferences/preferences";
 import { startDrafts } from "./state/drafts";
 import { openFirst } from "./state/opening";
@@ -11,6 +12,7 @@ import { startSession } from "./state/session";
 import { startTheme } from "./theme/theme";
 
 const PanelPage = lazy(() => import("./panels/phone/PanelPage"));
+const pluginWatch = later(() => import("./panels/plugins/watch"));
 
 async function start(root: HTMLElement): Promise<void> {
   startTheme();
@@ -31,7 +33,8 @@ async function start(root: HTMLElement): Promise<void> {
   const session = startSession();
   if (!alone) {
     await startDrafts(() => openFirst(i18next.t("tabs.untitled")));
-    void import("./panels/plugins/watch").then((plugins) => plugins.watchPlugins());
+    void pluginWatch().then((plugins) => plugins.watchPlugins());
+    void loadParts();
   }
   await session;
 }

@@ -11,11 +11,11 @@ import { inputValue } from "../model/shape";
 import { demoteInput, demoteOutput, promoteInput } from "../model/subgraphs";
 import { slotKey } from "../nodes/rename";
 import { shapeAt } from "../nodes/shapes";
+import { run } from "../panels/commands";
 import { isPinned, togglePin } from "../panels/eight/pins";
-import { runActive } from "../state/run";
 import { activeGraph, activeGraphId, activeTab, pathOf, useWorkspace } from "../state/workspace";
 import { addNote, addReroute, paintSelected } from "./actions";
-import { camera, type Menu, say, show, useView } from "./view";
+import { camera, type Menu, show, useView } from "./view";
 
 const NODE = ["node.rename", "node.mute", "node.bypass", "node.collapse", "node.pin"];
 const EDIT = ["edit.copy", "edit.duplicate", "edit.duplicateLinked", "edit.delete"];
@@ -115,12 +115,7 @@ function NodeItems({ id, menu }: { readonly id: string; readonly menu: Menu }) {
     <>
       {shape?.info?.is_output && (
         <>
-          <Item
-            text={t("canvas.runThis")}
-            run={() =>
-              runActive({ targets: [pathOf(id)] }).catch((error: unknown) => say(String(error)))
-            }
-          />
+          <Item text={t("canvas.runThis")} run={() => void run({ targets: [pathOf(id)] })} />
           <Line />
         </>
       )}

@@ -93,7 +93,7 @@ export function toggle(name: "snap" | "minimap" | "locked" | "outline"): void {
   useView.setState({ [name]: on });
 }
 
-/** Say something at the foot of the canvas for a moment. */
+/** Say something at the top of the canvas for a moment. */
 export function say(text: string): void {
   useView.setState(({ notice }) => ({ notice: { text, turn: (notice?.turn ?? 0) + 1 } }));
 }

@@ -2,14 +2,15 @@
 
 import i18next, { type TFunction } from "i18next";
 import { useSyncExternalStore } from "react";
+import { later } from "../later";
 
 export const LANGUAGES = ["en", "ja"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
 const KEY = "graphengine.language";
 const TEXTS = {
-  en: () => import("./en"),
-  ja: () => import("./ja"),
+  en: later(() => import("./en")),
+  ja: later(() => import("./ja")),
 } as const satisfies Record<Language, () => Promise<{ texts: object }>>;
 
 /** Ready to say something: in the chosen language, else in the browser's first that we have. */

@@ -1,8 +1,11 @@
 /** Nodes in columns, each to the right of its sources; what a frame holds stays together. */
 
+import { later } from "../later";
 import { frameAround } from "./changes";
 import type { Bounds, Graph, GroupId, NodeId, Point, Size } from "./document";
 import { holds } from "./measures";
+
+const dagre = later(() => import("@dagrejs/dagre"));
 
 const COLUMN_GAP = 70;
 const ROW_GAP = 36;
@@ -27,7 +30,7 @@ export async function layout(
   ids: readonly NodeId[],
   sizeOf: (id: NodeId) => Size,
 ): Promise<Layout> {
-  const { Graph: Dagre, layout: place } = await import("@dagrejs/dagre")
+  const { Graph: Dagre, layout: place } = await dagre()
     .then((module) => module.default ?? module)
     .then((dagre) => ({ Graph: dagre.graphlib.Graph, layout: dagre.layout }));
   const frames = framesOf(graph, ids, sizeOf);

@@ -1,5 +1,6 @@
 import { lazy, Suspense } from "react";
 import { useTranslation } from "../i18n";
+import { later } from "../later";
 import { useServer } from "../state/server";
 import { useWorkspace } from "../state/workspace";
 import { Icon, type IconName } from "./Icon";
@@ -7,9 +8,9 @@ import { LEFT_PANELS, type LeftPanel, usePanels } from "./open";
 import { ProblemsPanel } from "./problems/ProblemsPanel";
 import { QueuePanel } from "./queue/QueuePanel";
 
-const GalleryPanel = lazy(() => import("./gallery/GalleryPanel"));
-const PluginsPanel = lazy(() => import("./plugins/PluginsPanel"));
-const WorkflowsPanel = lazy(() => import("./workflows/WorkflowsPanel"));
+const GalleryPanel = lazy(later(() => import("./gallery/GalleryPanel")));
+const PluginsPanel = lazy(later(() => import("./plugins/PluginsPanel")));
+const WorkflowsPanel = lazy(later(() => import("./workflows/WorkflowsPanel")));
 
 /** The rail of icons at the left edge, and the panel that is open beside it. */
 export function LeftPanels() {

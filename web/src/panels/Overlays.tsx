@@ -1,5 +1,6 @@
 import i18next from "i18next";
 import { lazy, Suspense, useEffect } from "react";
+import { later } from "../later";
 import type { Run } from "../state/runs";
 import { useWorkspace } from "../state/workspace";
 import { tellFailures } from "./notices/failures";
@@ -10,13 +11,13 @@ import { type DialogShown, usePanels } from "./open";
 import { DropTarget, openFromAddress } from "./opening/DropTarget";
 import { goToInput } from "./problems/goTo";
 
-const PaletteDialog = lazy(() => import("./palette/PaletteDialog"));
-const PreferencesDialog = lazy(() => import("./preferences/PreferencesDialog"));
-const TemplatesDialog = lazy(() => import("./templates/TemplatesDialog"));
-const PictureDialog = lazy(() => import("./gallery/PictureDialog"));
-const MissingDialog = lazy(() => import("./opening/MissingDialog"));
-const AddressDialog = lazy(() => import("./opening/AddressDialog"));
-const HelpDialog = lazy(() => import("./help/HelpDialog"));
+const PaletteDialog = lazy(later(() => import("./palette/PaletteDialog")));
+const PreferencesDialog = lazy(later(() => import("./preferences/PreferencesDialog")));
+const TemplatesDialog = lazy(later(() => import("./templates/TemplatesDialog")));
+const PictureDialog = lazy(later(() => import("./gallery/PictureDialog")));
+const MissingDialog = lazy(later(() => import("./opening/MissingDialog")));
+const AddressDialog = lazy(later(() => import("./opening/AddressDialog")));
+const HelpDialog = lazy(later(() => import("./help/HelpDialog")));
 
 /** Everything that lies over the canvas: dialogs, messages, what takes what is dropped. */
 export function Overlays() {

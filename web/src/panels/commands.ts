@@ -3,7 +3,7 @@
 import type { Command } from "../commands/command";
 import { shapeAt } from "../nodes/shapes";
 import type { JobAnswer } from "../protocol/generated";
-import { checkActive, runActive } from "../state/run";
+import { checkActive, type RunOptions, runActive } from "../state/run";
 import { useServer } from "../state/server";
 import { activeGraph, activeTab, useWorkspace } from "../state/workspace";
 import { attempt } from "./notices/notices";
@@ -14,8 +14,8 @@ import { clear, setPaused, stopActive } from "./queue/actions";
 const panels = usePanels.getState;
 
 /** Queue the active workflow; if problems keep it from running, they are shown and it is null. */
-export async function run(front = false): Promise<JobAnswer | null | undefined> {
-  const job = await attempt(runActive({ front }));
+export async function run(options: RunOptions = {}): Promise<JobAnswer | null | undefined> {
+  const job = await attempt(runActive(options));
   if (job === null) panels().showLeft("problems");
   return job;
 }
@@ -45,7 +45,7 @@ export const panelCommands: readonly Command[] = [
     shortcut: "Mod+Shift+Enter",
     whileTyping: true,
     enabled: () => activeTab() !== undefined,
-    run: () => void run(true),
+    run: () => void run({ front: true }),
   },
   {
     id: "run.cancel",

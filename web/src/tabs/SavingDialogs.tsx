@@ -4,6 +4,7 @@ import { Dialog } from "radix-ui";
 import { type ReactNode, useEffect, useState } from "react";
 import * as routes from "../api/routes";
 import { useTranslation } from "../i18n";
+import { attempt } from "../panels/notices/notices";
 import { showOpened } from "../panels/opening/opening";
 import { useReturnFocus } from "../panels/useReturnFocus";
 import type { WorkflowVersion } from "../protocol/generated";
@@ -17,7 +18,6 @@ import {
   useSaving,
 } from "../state/saving";
 import { type Tab, useWorkspace } from "../state/workspace";
-import { attempt } from "./commands";
 
 export function SavingDialogs() {
   const question = useSaving((state) => state.question);
@@ -80,7 +80,7 @@ function AskName({
         onSubmit={(event) => {
           event.preventDefault();
           const etag = same ? tab.savedAs?.etag : null;
-          if (clean !== "") void attempt(() => saveAs(tab.id, clean, etag, question.then));
+          if (clean !== "") void attempt(saveAs(tab.id, clean, etag, question.then));
         }}
       >
         <label>
@@ -102,7 +102,7 @@ function AskName({
 function AskConflict({ question }: { readonly question: Extract<Question, { kind: "conflict" }> }) {
   const { t } = useTranslation();
   const answer = (how: "mine" | "theirs" | "both") => () =>
-    void attempt(() => resolveConflict(question, how));
+    void attempt(resolveConflict(question, how));
   return (
     <Frame title={t("tabs.conflictTitle")} text={t("tabs.conflictText", { name: question.name })}>
       <div className="dialog-actions">
@@ -140,7 +140,7 @@ function AskClose({ tab }: { readonly tab: Tab }) {
         <button
           type="button"
           className="button primary"
-          onClick={() => void attempt(() => save(tab.id, "close"))}
+          onClick={() => void attempt(save(tab.id, "close"))}
         >
           {t("tabs.save")}
         </button>
@@ -156,7 +156,7 @@ function Versions({ name }: { readonly name: string }) {
   const isOpen = useWorkspace((state) => state.tabs.some((tab) => tab.savedAs?.name === name));
   const ask = useSaving((state) => state.ask);
   useEffect(() => {
-    void attempt(async () => setVersions(await routes.listVersions(name)));
+    void attempt(routes.listVersions(name)).then((found) => found && setVersions(found));
   }, [name]);
   const open = async (number: number) => {
     showOpened(await routes.getVersion(name, number), `${name} (${number})`);
@@ -168,18 +168,14 @@ function Versions({ name }: { readonly name: string }) {
         {versions?.map(({ number, modified }) => (
           <li key={number}>
             <span>{new Date(modified * 1000).toLocaleString(language)}</span>
-            <button
-              type="button"
-              className="button"
-              onClick={() => void attempt(() => open(number))}
-            >
+            <button type="button" className="button" onClick={() => void attempt(open(number))}>
               {t("tabs.openVersion")}
             </button>
             {isOpen && (
               <button
                 type="button"
                 className="button"
-                onClick={() => void attempt(() => restoreVersion(name, number))}
+                onClick={() => void attempt(restoreVersion(name, number))}
               >
                 {t("tabs.restore")}
               </button>

@@ -4,9 +4,10 @@ import { type KeyboardEvent, memo, useState } from "react";
 import { flushSync } from "react-dom";
 import { useShallow } from "zustand/react/shallow";
 import { useTranslation } from "../i18n";
+import { attempt } from "../panels/notices/notices";
 import { closeTab, renameTab } from "../state/saving";
 import { isUnsaved, type TabId, useWorkspace } from "../state/workspace";
-import { attempt, newTab } from "./commands";
+import { newTab } from "./commands";
 
 export function TabBar() {
   const { t } = useTranslation();
@@ -69,7 +70,7 @@ const TabItem = memo(function TabItem({ id, active }: TabItemProps) {
     };
     const done = (written: string) => {
       leave();
-      if (written.trim() !== "") void attempt(() => renameTab(id, written.trim()));
+      if (written.trim() !== "") void attempt(renameTab(id, written.trim()));
     };
     return (
       <input

@@ -1,27 +1,16 @@
 /** Commands of files and tabs. */
 
 import i18next from "i18next";
-import { errorText } from "../api/http";
-import { say } from "../canvas/view";
 import type { Command } from "../commands/command";
-import { language } from "../i18n";
 import { EMPTY_WORKFLOW } from "../model/document";
 import { writeJson } from "../model/json";
 import { toNative } from "../model/native";
+import { attempt } from "../panels/notices/notices";
 import { closeTab, save, useSaving } from "../state/saving";
 import { activeTab, useWorkspace } from "../state/workspace";
 
 export function newTab(): void {
   useWorkspace.getState().open(EMPTY_WORKFLOW, i18next.t("tabs.untitled"));
-}
-
-/** Do it, and say what went wrong. */
-export async function attempt(action: () => Promise<void>): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    say(errorText(error, language()));
-  }
 }
 
 function step(by: number): void {
@@ -53,7 +42,7 @@ export const tabCommands: readonly Command[] = [
     shortcut: "Mod+S",
     whileTyping: true,
     enabled: open,
-    run: () => attempt(() => save(useWorkspace.getState().active)),
+    run: () => attempt(save(useWorkspace.getState().active)),
   },
   {
     id: "file.saveAs",

@@ -2,10 +2,11 @@
 
 import { type DragEvent, useRef, useState } from "react";
 import { uploadImage, viewUrl } from "../api/routes";
-import { say, show } from "../canvas/view";
+import { show } from "../canvas/view";
 import { useTranslation } from "../i18n";
 import type { WidgetInfo } from "../model/shape";
 import { Icon } from "../panels/Icon";
+import { attempt } from "../panels/notices/notices";
 import { Picture } from "../panels/Picture";
 import { refreshNodes } from "../state/server";
 import { ChoiceField } from "./ChoiceField";
@@ -21,13 +22,11 @@ export function ImageField(props: FieldProps<ImageWidget>) {
   const file = typeof value === "string" ? value : "";
   const take = async (picture: File | undefined) => {
     if (picture === undefined) return;
-    try {
-      const { name: stored, subfolder } = await uploadImage(picture);
-      set(subfolder === "" ? stored : `${subfolder}/${stored}`, { once: true });
-      await refreshNodes();
-    } catch (error) {
-      say(error instanceof Error ? error.message : String(error));
-    }
+    const uploaded = await attempt(uploadImage(picture));
+    if (uploaded === undefined) return;
+    const { name: stored, subfolder } = uploaded;
+    set(subfolder === "" ? stored : `${subfolder}/${stored}`, { once: true });
+    await attempt(refreshNodes());
   };
   const onDrop = (event: DragEvent) => {
     setOver(false);

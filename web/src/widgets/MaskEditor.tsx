@@ -3,9 +3,10 @@
 import { Dialog } from "radix-ui";
 import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
 import { request } from "../api/http";
-import { type Mask, say, show, useView } from "../canvas/view";
+import { type Mask, show, useView } from "../canvas/view";
 import { shortcutOf } from "../commands/keys";
 import { useTranslation } from "../i18n";
+import { attempt, tell } from "../panels/notices/notices";
 import { useReturnFocus } from "../panels/useReturnFocus";
 import { refreshNodes } from "../state/server";
 import { activeGraphId, useWorkspace } from "../state/workspace";
@@ -88,21 +89,18 @@ function Editor({ mask }: { readonly mask: Mask }) {
   };
   const save = async () => {
     if (board.current === null || picture.current === null) return;
-    try {
-      const name = await uploadMasked(mask.file, picture.current, board.current);
-      const { apply } = useWorkspace.getState();
-      apply({
-        kind: "set-value",
-        graph: activeGraphId(),
-        node: mask.node,
-        name: mask.input,
-        value: name,
-      });
-      await refreshNodes();
-      close();
-    } catch (error) {
-      say(error instanceof Error ? error.message : String(error));
-    }
+    const value = await attempt(uploadMasked(mask.file, picture.current, board.current));
+    if (value === undefined) return;
+    const { apply } = useWorkspace.getState();
+    apply({
+      kind: "set-value",
+      graph: activeGraphId(),
+      node: mask.node,
+      name: mask.input,
+      value,
+    });
+    await attempt(refreshNodes());
+    close();
   };
   return (
     <Dialog.Root open onOpenChange={(open) => open || close()}>
@@ -161,7 +159,7 @@ function Editor({ mask }: { readonly mask: Mask }) {
               alt={mask.file}
               onLoad={prepare}
               onError={() => {
-                say(t("gallery.gone"));
+                tell(t("gallery.gone"), "bad");
                 close();
               }}
             />

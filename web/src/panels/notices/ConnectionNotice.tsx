@@ -16,7 +16,7 @@ export function ConnectionNotice() {
     return () => clearTimeout(timer);
   }, [connection]);
   return (
-    <div role="status">
+    <div className="connection" role="status">
       {late && connection !== "open" ? (
         <p className="connection-notice">
           <span className="spinner" aria-hidden="true" />
