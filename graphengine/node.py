@@ -62,13 +62,20 @@ def node(
     renamed_from: tuple[str, ...] = (),
     migrate: Migrate | None = None,
 ) -> Callable[[F], F]:
-    """Mark a function as the node ``id``; see `spec.NodeSpec` for what each option means."""
+    """Mark a function as the node ``id``; see `spec.NodeSpec` for what each option means.
+
+    Raises `NodeDefinitionError` for what is no id or no function.
+    """
+    if not isinstance(id, str) or not id:
+        raise NodeDefinitionError("node_no_id", got=getattr(id, "__name__", repr(id)))
     mark = Mark(
         id, title, category, version, cache, fingerprint, concurrent, per_node, deprecated,
         experimental, search, renamed_from, migrate,
     )  # fmt: skip
 
     def attach(function: F) -> F:
+        if inspect.isclass(function):
+            raise NodeDefinitionError("node_is_class", node=id, got=function.__name__)
         function.__node__ = mark  # type: ignore[attr-defined]
         return function
 
@@ -194,7 +201,7 @@ def _outputs(annotation: Any, mark: Mark) -> tuple[tuple[OutputSpec, ...], str |
         raise NodeDefinitionError("node_no_return", node=mark.id)
     parts = _union_parts(annotation)
     results = [part for part in parts if part not in (Expand, Block, type(None))]
-    if not results and Expand in parts:
+    if not results:
         raise NodeDefinitionError("node_no_return", node=mark.id)
     if results == [Artifacts]:
         return (), ""
@@ -211,6 +218,8 @@ def _outputs(annotation: Any, mark: Mark) -> tuple[tuple[OutputSpec, ...], str |
 def _output(name: str | None, annotation: Any, mark: Mark, *, optional: bool = False) -> OutputSpec:
     inner, extras = _unwrap_annotated(annotation)
     inner, may_be_none = _unwrap_optional(inner)
+    if tuple in (inner, get_origin(inner)):
+        raise NodeDefinitionError("node_tuple", node=mark.id, got=str(inner))
     items = get_origin(inner) is Items
     if items:
         inner, _ = _unwrap_annotated(get_args(inner)[0])

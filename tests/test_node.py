@@ -343,6 +343,19 @@ def no_return(x: int): ...  # type: ignore[no-untyped-def]
 def only_grows() -> Expand: ...
 
 
+def only_blocks() -> Block: ...
+
+
+def nothing_out(x: int) -> None: ...
+
+
+def tuple_out(x: int) -> tuple[int, str]: ...
+
+
+class NoFunction:
+    """As a node of ComfyUI is written."""
+
+
 def unknown_name(x: Sampler) -> int: ...
 
 
@@ -362,6 +375,10 @@ def no_attribute(x: Literal.nothing) -> int: ...  # type: ignore
         (no_socket_out, "node_no_socket", "bytes"),
         (no_return, "node_no_return", "Test"),
         (only_grows, "node_no_return", "Test"),
+        (only_blocks, "node_no_return", "Test"),
+        (nothing_out, "node_no_return", "Test"),
+        (tuple_out, "node_tuple", "tuple[int, str]"),
+        (NoFunction, "node_is_class", "NoFunction"),
         (unknown_name, "node_annotation", "Sampler"),
         (no_python, "node_annotation", "one two"),
         (no_attribute, "node_annotation", "nothing"),
@@ -377,3 +394,14 @@ def test_a_signature_that_cannot_be_read_is_named(
     for language in ("en", "ja"):
         assert "Test" in caught.value.text(language)
         assert named.strip('"') in caught.value.text(language)
+
+
+@pytest.mark.parametrize(("id", "named"), [(no_return, "no_return"), ("", "''"), (None, "None")])
+def test_a_decorator_without_an_id_is_told_how_to_write_it(id: Any, named: str) -> None:
+    with pytest.raises(NodeDefinitionError) as caught:
+        node(id)
+
+    assert caught.value.code == "node_no_id"
+    for language in ("en", "ja"):
+        assert named in caught.value.text(language)
+        assert '@node("MyNode")' in caught.value.text(language)
