@@ -182,7 +182,7 @@ def _sorted(names: Iterator[str]) -> tuple[str, ...]:
 
 
 def _walk(root: Path, follow_links: bool) -> Iterator[str]:
-    """The names of all files below a folder, hidden ones left out."""
+    """The names of all files below a folder, hidden ones and links to nothing left out."""
     visited: set[str] = set()
     for folder, subfolders, files in os.walk(root, followlinks=follow_links):
         visited.add(os.path.realpath(folder))
@@ -195,5 +195,6 @@ def _walk(root: Path, follow_links: bool) -> Iterator[str]:
         for file in files:
             path = Path(folder, file)
             name = PurePosixPath(path.relative_to(root)).as_posix()
-            if not file.startswith(".") and (follow_links or inside(root, name) is not None):
+            there = os.path.exists(path) if follow_links else inside(root, name) is not None  # noqa: PTH110
+            if there and not file.startswith("."):
                 yield name

@@ -178,6 +178,8 @@ def _open_safetensors(ref: FileRef) -> TensorFile:
         raise _damaged(ref, error) from error
     except KeyError as error:
         raise ModelFileError("model_dtype_unknown", path=ref.path, dtype=error.args[0]) from error
+    if not infos:
+        raise ModelFileError("model_not_a_model", path=ref.path, size_bytes=ref.size_bytes)
     return TensorFile(ref, infos, handle.get_tensor, handle.metadata() or {})
 
 
@@ -200,7 +202,7 @@ def _unpickle(ref: FileRef, *, mapped: bool) -> Any:
             torch.serialization.safe_globals(_placeholders(ref, zipped=mapped)),
             warnings.catch_warnings(action="ignore"),  # of a protocol that it may not read
         ):
-            return torch.load(ref.path, map_location="cpu", weights_only=True, mmap=mapped)
+            return _load(ref.path, mapped=mapped)
     except UnpicklingError as error:
         forbidden = _FORBIDDEN.search(str(error))
         name = _asked_for(ref, zipped=mapped) if forbidden is None else forbidden.group(1)
@@ -209,6 +211,14 @@ def _unpickle(ref: FileRef, *, mapped: bool) -> Any:
         raise ModelFileError("model_unsafe_pickle", path=ref.path, name=name) from error
     except _DAMAGE as error:
         raise _damaged(ref, error) from error
+
+
+def _load(path: str, *, mapped: bool) -> Any:
+    if not path.endswith(".safetensors"):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    # PyTorch would go by the name, so it gets none; what has no name cannot be mapped.
+    with Path(path).open("rb") as file:
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _ends_within(path: str, name: str) -> bool:

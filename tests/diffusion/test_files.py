@@ -60,6 +60,13 @@ def test_every_format_is_recognised_by_content_and_read_alike(
     assert all(torch.equal(opened.tensor(key), tensors[key]) for key in tensors)
 
 
+def test_a_pickle_under_the_name_of_safetensors_is_read_alike(
+    model_file: Path, tensors: dict[str, torch.Tensor]
+) -> None:
+    opened = open_tensors(model_file.rename(model_file.with_suffix(".safetensors")))
+    assert all(torch.equal(opened.tensor(key), tensors[key]) for key in tensors)
+
+
 def test_a_prefix_gives_the_part_under_it_with_shorter_names(model_file: Path) -> None:
     part = open_tensors(model_file).under("a.")
     assert set(part) == {"x", "y"}
@@ -104,6 +111,11 @@ def test_a_pickle_without_tensors_is_no_model(tmp_path: Path) -> None:
     path = tmp_path / "list.pt"
     torch.save([1, 2, 3], path)
     assert failure(path).code == "model_not_a_model"
+
+
+def test_safetensors_without_tensors_are_no_model(tmp_path: Path) -> None:
+    save_file({}, str(tmp_path / "model.safetensors"))
+    assert failure(tmp_path / "model.safetensors").code == "model_not_a_model"
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])
