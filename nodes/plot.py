@@ -8,7 +8,6 @@ from graphengine.api import (
     Artifacts,
     Bool,
     Context,
-    GraphEngineError,
     Help,
     Image,
     Lazy,
@@ -51,11 +50,8 @@ def plot_xyz(
     from graphengine.diffusion.images import load_image
     from graphengine.diffusion.saving import choose_target
 
-    axes = [axis for axis in (x, y, z) if axis.strip()]
-    if not axes:
-        raise GraphEngineError("plot_no_axes")
     target = choose_target(context.folders.output, filename_prefix, width=0, height=0)
     path = target.folder / f"{target.stem}_{target.first:05}_.png"
-    rows = context.plot(axes, path, confirmed=confirmed)
+    rows = context.plot([x, y, z], path, confirmed=confirmed)
     saved = SavedFile(path.name, target.subfolder)
     return Plotted(load_image(path)[0], Artifacts(images=(saved,), more={"table": tuple(rows)}))

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graphengine.errors import GraphEngineError
 from graphengine.files import write_whole
 from graphengine.folders import Folders
 from graphengine.graph import Graph
 from graphengine.plot.targets import PictureSource
-from graphengine.workflow import Workflow, links_of, parse_api, to_api
+from graphengine.workflow import Workflow, links_of, to_api
 
 
 @dataclass(frozen=True)
@@ -23,17 +22,22 @@ class Kept:
 
     folder: Path
 
-    def workflow(self) -> Workflow | None:
-        """The workflow with the seeds that were drawn when the plot began."""
+    def seeds(self) -> list[int]:
+        """The seeds that were drawn when the plot began, in their order."""
         try:
-            return parse_api(json.loads((self.folder / "workflow.json").read_bytes()))
-        except (OSError, ValueError, GraphEngineError):
-            return None
+            found = json.loads((self.folder / "seeds.json").read_bytes())
+        except (OSError, ValueError):
+            return []
+        whole = isinstance(found, list) and all(type(seed) is int for seed in found)
+        return found if whole else []
 
-    def keep_workflow(self, workflow: Workflow) -> None:
-        """Keep it, unless it is there."""
-        if self.workflow() is None:
-            write_whole(self.folder / "workflow.json", json.dumps(to_api(workflow)).encode())
+    def keep_seeds(self, seeds: Sequence[int]) -> None:
+        """Keep the drawn seeds."""
+        write_whole(self.folder / "seeds.json", json.dumps(list(seeds)).encode())
+
+    def cells(self) -> frozenset[str]:
+        """The keys of the finished cells."""
+        return frozenset(file.stem for file in self.folder.glob("*.png"))
 
     def cell(self, key: str) -> tuple[bytes, dict[str, Any]] | None:
         """A finished cell's picture and measures."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphengine.files import write_whole
+from graphengine.plot.axes import Axis
 from graphengine.plot.plot import Cell, PlotResult
 from graphengine.plot.table import table
 from graphengine.workflow import to_api
@@ -25,6 +26,10 @@ SMALLEST_CELL = 112
 LONGEST_SIDE = 16_000
 GAP = 4
 TEXT = 13
+LINE = 24
+"""A line of text: ascent and descent of Noto at this size are 20 pixels, and a gap."""
+HEADING = 640
+"""So wide a sheet may become for its heading's sake alone."""
 PAPER, INK, FAINT, WRONG = "white", "#1b1b1f", "#5c5c66", "#fde8e8"
 _FONTS = ("NotoSansCJK-Regular.ttc", "NotoSansJP-Regular.ttf", "DejaVuSans.ttf", "Arial.ttf")
 
@@ -39,6 +44,7 @@ class _Grid:
     cell: tuple[int, int]
     left: int
     head: int
+    least_width: int
 
     @property
     def block_height(self) -> int:
@@ -46,7 +52,8 @@ class _Grid:
 
     @property
     def size(self) -> tuple[int, int]:
-        return self.left + self.columns * (self.cell[0] + GAP), self.blocks * self.block_height
+        width = self.left + self.columns * (self.cell[0] + GAP)
+        return max(width, self.least_width), self.blocks * self.block_height
 
     def corner(self, column: int, row: int, block: int) -> tuple[int, int]:
         x = self.left + column * (self.cell[0] + GAP)
@@ -139,34 +146,34 @@ def _grid(result: PlotResult, pictures: Sequence[Picture]) -> _Grid:
     larger = max(1, math.ceil(SMALLEST_CELL / width))
     y_labels = result.plot.axes[1].labels if len(counts) > 1 else ()
     left = min(240, max((_width(label) for label in y_labels), default=0) + 3 * GAP)
-    head = (3 if len(counts) > 2 else 2) * (TEXT + 2 * GAP)
+    head = (3 if len(counts) > 2 else 2) * LINE
     room_x = (LONGEST_SIDE - left) // columns - GAP
     room_y = (LONGEST_SIDE // blocks - head) // rows - GAP
     shrink = min(1.0, room_x / (width * larger), room_y / (height * larger))
     cell = tuple(max(1, int(side * larger * shrink)) for side in (width, height))
-    return _Grid(columns, rows, blocks, (cell[0], cell[1]), left, head)
+    least = min(HEADING, _width(_heading(result.plot.axes)) + 2 * GAP)
+    return _Grid(columns, rows, blocks, (cell[0], cell[1]), left, head, least)
+
+
+def _heading(axes: Sequence[Axis]) -> str:
+    return " · ".join(f"{letter}: {axis.name}" for letter, axis in zip("xyz", axes, strict=False))
 
 
 def _draw_labels(pen: ImageDraw, grid: _Grid, result: PlotResult) -> None:
     axes = result.plot.axes
-    line = TEXT + 2 * GAP
-    lettered = zip("xyz", axes, strict=False)
-    names = " · ".join(f"{letter}: {axis.name}" for letter, axis in lettered)
     for block in range(grid.blocks):
         top = block * grid.block_height
-        names = " · ".join(
-            f"{letter}: {axis.name}" for letter, axis in zip("xyz", axes, strict=False)
-        )
         if len(axes) > 2:
             title = f"{axes[2].name} = {axes[2].labels[block]}"
-            _write(pen, (GAP, top + GAP), title, grid.size[0])
-        _write(pen, (GAP, top + grid.head - 2 * line + GAP), names, grid.size[0], FAINT)
+            _write(pen, (GAP, top + GAP), title, grid.size[0] - 2 * GAP)
+        place = (GAP, top + grid.head - 2 * LINE + GAP)
+        _write(pen, place, _heading(axes), grid.size[0] - 2 * GAP, FAINT)
         for column, label in enumerate(axes[0].labels):
             x, y = grid.corner(column, 0, block)
-            _write(pen, (x, y - line + GAP), label, grid.cell[0])
+            _write(pen, (x, y - LINE + GAP), label, grid.cell[0])
         for row, label in enumerate(axes[1].labels if len(axes) > 1 else ()):
             _, y = grid.corner(0, row, block)
-            middle = y + (grid.cell[1] - TEXT) // 2
+            middle = y + (grid.cell[1] - LINE + GAP) // 2
             _write(pen, (GAP, middle), label, grid.left - 2 * GAP)
 
 

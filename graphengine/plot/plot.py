@@ -12,8 +12,8 @@ import math
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,8 @@ from graphengine.parameters import DRAW_SEED, SEED_MAX, Seed
 from graphengine.plot.axes import Axis, parse_axis
 from graphengine.plot.kept import Kept, cell_key, plot_id
 from graphengine.plot.targets import PictureSource, measuring_nodes, picture_source
-from graphengine.workflow import Workflow, links_of
+from graphengine.registry import Registry
+from graphengine.workflow import Workflow, WorkflowNode, links_of
 
 if TYPE_CHECKING:
     from graphengine.engine import Engine, RunResult
@@ -125,11 +126,12 @@ def make_plot(
     )
     name = plot_id(workflow, axes, source)
     kept = Kept(folders.user / "plots" / name)
-    drawn = kept.workflow() or _with_seeds(workflow, engine)
-    plot = Plot(drawn, parsed, source, measuring_nodes(workflow, registry), name)
-    _refuse_many(plot.count, confirmed)
-    kept.keep_workflow(drawn)
-    return plot
+    _refuse_many(math.prod(len(axis.values) for axis in parsed), confirmed)
+    seeds = _Seeds(kept.seeds())
+    drawn = _with_seeds(workflow, registry, seeds)
+    axes_drawn = tuple(_axis_with_seeds(axis, workflow, registry, seeds) for axis in parsed)
+    kept.keep_seeds(seeds.given)
+    return Plot(drawn, axes_drawn, source, measuring_nodes(workflow, registry), name)
 
 
 def cell_count(
@@ -156,12 +158,13 @@ def run_plot(
     cancel = cancel or CancelFlag()
     _refuse_hopeless(engine, plot)
     kept = Kept(engine.folders.user / "plots" / plot.id)
+    before = kept.cells()
     cells: dict[Place, Cell] = {}
     busy = 0.0
     for place in _run_order(plot):
         if cancel.is_set():
             break
-        cell = _run_cell(engine, plot, place, kept, cancel)
+        cell = _run_cell(engine, plot, place, kept=kept, before=before, cancel=cancel)
         if cell is None:
             break
         cells[place] = cell
@@ -182,7 +185,11 @@ def _folder(engine: Engine, plot: Plot) -> Path:
 
 
 def _parsed(engine: Engine, workflow: Workflow, axes: Sequence[str]) -> tuple[Axis, ...]:
-    parsed = [parse_axis(axis, workflow, engine.registry, engine.folders) for axis in axes]
+    parsed = [
+        parse_axis(axis, workflow, engine.registry, engine.folders) for axis in axes if axis.strip()
+    ]
+    if not parsed:
+        raise GraphEngineError("plot_no_axes")
     _refuse_twice(parsed)
     return tuple(parsed)
 
@@ -201,15 +208,42 @@ def _refuse_twice(axes: Sequence[Axis]) -> None:
         seen.add(place)
 
 
-def _with_seeds(workflow: Workflow, engine: Engine) -> Workflow:
+class _Seeds:
+    """Seeds for those that are -1: the ones that were drawn before, then new ones."""
+
+    def __init__(self, before: Sequence[int]) -> None:
+        self._before = list(before)
+        self.given: list[int] = []
+
+    def draw(self) -> int:
+        place = len(self.given)
+        known = place < len(self._before)
+        fresh = random.SystemRandom().randint(0, SEED_MAX)
+        self.given.append(self._before[place] if known else fresh)
+        return self.given[-1]
+
+
+def _with_seeds(workflow: Workflow, registry: Registry, seeds: _Seeds) -> Workflow:
     """The workflow with every seed of -1 drawn once: all cells start from the same noise."""
-    chance = random.SystemRandom()
     for node in workflow.nodes.values():
-        spec = engine.registry.get(node.type)
-        for each in spec.inputs if spec else ():
-            if isinstance(each.widget, Seed) and node.inputs.get(each.name) == DRAW_SEED:
-                workflow = workflow.set(f"{node.id}.{each.name}", chance.randint(0, SEED_MAX))
+        for name, value in node.inputs.items():
+            if value == DRAW_SEED and _is_seed(node, name, registry):
+                workflow = workflow.set(f"{node.id}.{name}", seeds.draw())
     return workflow
+
+
+def _axis_with_seeds(axis: Axis, workflow: Workflow, registry: Registry, seeds: _Seeds) -> Axis:
+    """The axis with a drawn seed for every -1 on it, so that what it shows can be made again."""
+    if not _is_seed(workflow.nodes[axis.node_id], axis.input, registry):
+        return axis
+    drawn = (seeds.draw() if value == DRAW_SEED else value for value in axis.values)
+    return replace(axis, values=tuple(drawn))
+
+
+def _is_seed(node: WorkflowNode, name: str, registry: Registry) -> bool:
+    spec = registry.get(node.type)
+    each = spec.input.get(name) if spec else None
+    return each is not None and isinstance(each.widget, Seed)
 
 
 def _refuse_hopeless(engine: Engine, plot: Plot) -> None:
@@ -267,18 +301,27 @@ def _targets(plot: Plot) -> list[str]:
 
 
 def _run_cell(
-    engine: Engine, plot: Plot, place: Place, kept: Kept, cancel: CancelFlag
+    engine: Engine,
+    plot: Plot,
+    place: Place,
+    *,
+    kept: Kept,
+    before: Collection[str],
+    cancel: CancelFlag,
 ) -> Cell | None:
-    """A cell, as it was kept or run now; None if the run was cancelled."""
+    """A cell, as it was kept or run now; None if the run was cancelled.
+
+    ``before``: the keys of those that an earlier run kept.
+    """
     workflow = plot.at(place)
     targets = _targets(plot)
     began = time.monotonic()
     try:
         key = cell_key(engine.build(workflow, targets=targets), targets, engine.folders)
-        before = kept.cell(key)
-        if before is not None:
-            picture, measures = before
-            return Cell(place, picture, measures, restored=True)
+        finished = kept.cell(key)
+        if finished is not None:
+            picture, measures = finished
+            return Cell(place, picture, measures, restored=key in before)
         result = engine.run(workflow, targets=targets, cancel=cancel)
         if result.status == "cancelled":
             return None

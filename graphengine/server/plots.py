@@ -38,7 +38,7 @@ class PlotBody(Model):
     @property
     def axes(self) -> list[str]:
         """The axes that are given, in order."""
-        return [axis for axis in (self.x, self.y, self.z) if axis]
+        return [axis for axis in (self.x, self.y, self.z) if axis and axis.strip()]
 
 
 class PlotAnswer(Model):

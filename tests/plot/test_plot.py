@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,34 @@ def test_all_cells_share_the_seed_that_was_drawn(toy: Plots) -> None:
     assert plot.workflow.nodes["1"].inputs["seed"] >= 0
 
 
+def test_each_seed_of_minus_one_on_an_axis_is_drawn_and_told(toy: Plots) -> None:
+    axes = ["1.seed=-1,-1,7"]
+    result = plotted(toy, *axes)
+    again = make_plot(toy.engine, picture_workflow(), axes)
+
+    first, second, third = (row["1.seed"] for row in table(result))
+    assert (first >= 0, second >= 0, first != second, third) == (True, True, True, 7)
+    assert again.axes[0].values == (first, second, 7)
+    assert again.axes[0].labels == (str(first), str(second), "7")
+
+
+def test_a_value_given_twice_is_not_told_as_kept_from_an_earlier_run(toy: Plots) -> None:
+    result = plotted(toy, "1.gray=5,5")
+
+    assert [cell.restored for cell in result.cells] == [False, False]
+    assert CALLS["paint 5"] == 1
+
+
+def test_a_plot_that_goes_on_carries_the_drawn_workflow_too(toy: Plots, tmp_path: Path) -> None:
+    canvas = {"nodes": [], "links": []}
+    workflow = replace(picture_workflow(), ui=canvas)
+    make_plot(toy.engine, workflow, ["1.gray=1,2"])
+    write_sheet(plotted(toy, "1.gray=1,2", workflow=workflow), tmp_path / "plot.png")
+
+    with Pillow.open(tmp_path / "plot.png") as picture:
+        assert json.loads(picture.info["workflow"]) == canvas
+
+
 def test_many_cells_run_only_when_they_are_meant(toy: Plots) -> None:
     axes = ["1.gray=0..99", "1.seed=0..99"]
     with pytest.raises(GraphEngineError) as caught:
@@ -179,3 +208,20 @@ def test_a_plot_node_without_axes_says_so(toy: Plots) -> None:
     result = toy.run({"1": n("Paint", gray=1), "5": n("PlotXYZ", image=["1", 0])})
     assert result.status == "failed"
     assert "axis" in str(result.error)
+
+
+def test_no_picture_covers_the_foot_of_a_label(toy: Plots) -> None:
+    sheet = draw_sheet(plotted(toy, "1.text=____")).convert("L")
+    *_, bottom = (
+        sheet.crop((0, 24, 80, 48)).point(lambda value: 255 * (value < 128)).getbbox() or ()
+    )
+
+    assert bottom < 24
+
+
+def test_a_narrow_sheet_is_wide_enough_for_its_heading(toy: Plots) -> None:
+    long = picture_workflow(**{"1": {**n("Paint", gray=1), "_meta": {"title": "Canvas " * 8}}})
+    one = draw_sheet(plotted(toy, "1.gray=1", workflow=long))
+    named = draw_sheet(plotted(toy, f"{'Canvas ' * 8}.gray=1", workflow=long))
+
+    assert one.width < 200 < named.width <= 640

@@ -61,6 +61,7 @@ def test_the_same_idempotency_key_queues_one_plot(serve: Serve) -> None:
         ({"x": "Paper.depth=1"}, "plot_unknown_input"),
         ({"x": "Paper.width=1..300"}, "plot_many_cells"),
         ({"x": "Paper.width=1", "picture": "nobody"}, "plot_no_picture_node"),
+        ({"x": " "}, "plot_no_axes"),
         ({}, "bad_field"),
     ],
 )
