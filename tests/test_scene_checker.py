@@ -67,6 +67,27 @@ def test_a_plot_with_the_checker_has_its_measures_in_the_table(scenes: Any, tmp_
     assert "names no scene in full" in rows[2]["error"]
 
 
+def test_a_script_of_the_training_names_the_one_that_has_to_run_before(tmp_path: Path) -> None:
+    for script, before in (("train_unet.py", "train_text_encoder.py"), ("export.py", "train_unet")):
+        ended = tool(script, "--state", str(tmp_path))
+
+        assert ended.returncode == 1
+        assert "Traceback" not in ended.stderr
+        assert before in ended.stderr
+
+
+def test_a_setting_that_is_not_measured_is_refused() -> None:
+    ended = tool("evaluate.py", "--all", "--settings", "vae,hue")
+
+    assert ended.returncode == 2
+    assert "no hue; there are: embedding, vae, lcm" in ended.stderr
+
+
+def tool(script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(TOOLS / script), *options]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
 def plot(workflow: Path, base: Path, x: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "graphengine", "plot", str(workflow), "--x", x]
     command += ["--plugins", str(TOOLS / "plugin"), "--output", str(base / "plot.png")]

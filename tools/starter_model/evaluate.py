@@ -2,7 +2,8 @@
 
 `--all` measures what each of the eight settings does instead, and keeps the table for the
 documentation (`settings_figures.py`); `--settings embedding,vae` only those, the others as kept.
-With `--beside DIR` it judges the LoRA, VAE and embeddings of another training and keeps nothing.
+With fewer than 200 captions, and with `--beside DIR`, which judges the LoRA, VAE and embeddings of
+another training, it keeps nothing.
 
 Runs the ordinary text-to-image workflow through the engine, once for each unseen caption and with
 a seed of its own, and lets the checker say what each picture shows. Prints a table with 95 %
@@ -38,6 +39,8 @@ from graphengine.workflow import Workflow, load_workflow
 
 FIGURES = Path(__file__).parents[2] / "docs/figures/settings.json"
 WORKFLOW = Path(__file__).parents[2] / "workflows/text_to_image.json"
+KEPT_FROM = 200
+"""Figures of fewer captions are printed only: the documentation's come from so many."""
 ATTRIBUTES = ("shape", "colour", "size", "background", "position", "count", "all")
 GRID_COLUMNS = 12
 
@@ -67,9 +70,13 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
     if options.all:
-        only = [s for s in options.settings.split(",") if s]
+        only = [s.strip() for s in options.settings.split(",") if s.strip()]
+        known = list(settings_figures.measures_by_name())
+        if unknown := [name for name in only if name not in known]:
+            parser.error(f"--settings: no {', '.join(unknown)}; there are: {', '.join(known)}")
         painter = Painter(options.device, options.beside or STARTER_FOLDER)
-        measure_settings(painter, options.captions, only, keep=options.beside is None)
+        enough = options.captions >= KEPT_FROM
+        measure_settings(painter, options.captions, only, keep=enough and not options.beside)
         return
     rows: list[Row] = []
     if options.only in (None, "checker"):
@@ -98,6 +105,7 @@ def measure_settings(painter: Painter, count: int, only: Sequence[str], *, keep:
         print(settings_figures.line(row), flush=True)
         rows.append(row)
     if not keep:
+        print(f"not kept in {FIGURES.name}: that takes {KEPT_FROM} captions and the shipped files")
         return
     kept = json.loads(FIGURES.read_text()) if only and FIGURES.exists() else []
     old = [settings_figures.Row(**row) for row in kept if row["about"] not in only]

@@ -60,7 +60,8 @@ def train(
         recent = loss.item() if math.isnan(recent) else 0.95 * recent + 0.05 * loss.item()
         step = seen // batch
         if step % 20 == 0:
-            print(f"{path.stem}: {seen} samples, {seconds:.0f} s, loss {recent:.5f}", flush=True)
+            pace = networks.pace(seen, samples, seconds)
+            print(f"{path.stem}: {seen} samples, {pace}, loss {recent:.5f}", flush=True)
         if step % SAVE_EVERY == 0 or seen >= samples:
             networks.save_atomically(
                 {

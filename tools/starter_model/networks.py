@@ -22,6 +22,12 @@ TEXT_HEADS = 2
 UNET_WIDTHS = (64, 128, 128)
 UNET_ATTENDS = (False, True, True)  # at 16×16 attention would cost as much as all the rest
 VAE_WIDTHS = (32, 32, 64, 96)
+MADE_BY = {
+    "text": "train_text_encoder.py",
+    "unet": "train_unet.py",
+    "encoder": "train_vae.py encoder",
+    "decoder": "train_vae.py decoder",
+}
 
 
 def build_vae() -> AutoencoderKL:
@@ -97,12 +103,25 @@ def tensor_of(array: np.ndarray) -> Tensor:
     return torch.from_numpy(array).to(torch.get_default_device())
 
 
+def pace(done: int, total: int, seconds: float) -> str:
+    """How long it took so far, and about how long it still takes."""
+    return f"{seconds:.0f} s, about {seconds / done * (total - done):.0f} s left"
+
+
 def load_state(path: Path) -> dict[str, Any]:
     """A training state, on the device in use."""
     state: dict[str, Any] = torch.load(
-        path, map_location=torch.get_default_device(), weights_only=True
+        needed(path), map_location=torch.get_default_device(), weights_only=True
     )
     return state
+
+
+def needed(path: Path) -> Path:
+    """The path of a training state; ends the program if the script that makes it has not run."""
+    if not path.exists():
+        script = f"python {MADE_BY[path.stem]}"
+        raise SystemExit(f"{path} is not there. Run {script} first, with the same --state.")
+    return path
 
 
 def state_folder(given: str | None) -> Path:

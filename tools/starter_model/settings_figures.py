@@ -48,7 +48,7 @@ class Row:
 
 def main_table(painter: Painter, count: int, only: Sequence[str] = ()) -> Iterator[Row]:
     """All rows, as they are measured; ``only`` names settings."""
-    for name, measure in _measures().items():
+    for name, measure in measures_by_name().items():
         if not only or name in only:
             yield from measure(painter, count)
 
@@ -162,14 +162,14 @@ def line(row: Row) -> str:
 
 def write(rows: Sequence[Row], path: Path) -> None:
     """Keep the rows as JSON, in the order of the settings, for the documentation."""
-    place = list(_measures()).index
+    place = list(measures_by_name()).index
     rows = sorted(rows, key=lambda row: place(row.about))
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _measures() -> dict[str, Callable[[Painter, int], Iterator[Row]]]:
+def measures_by_name() -> dict[str, Callable[[Painter, int], Iterator[Row]]]:
     """What measures each setting."""
     return {
         "embedding": embeddings,

@@ -71,7 +71,8 @@ def train(path: Path, *, steps: int, lr: float, seed: int) -> None:
         step += 1
         seconds += time.monotonic() - began
         if step % 50 == 0:
-            print(f"{step * BATCH} captions, {seconds:.0f} s, loss {loss.item():.4f}", flush=True)
+            pace = networks.pace(step, steps, seconds)
+            print(f"{step * BATCH} captions, {pace}, loss {loss.item():.4f}", flush=True)
         if step % 500 == 0 or step == steps:
             networks.save_atomically(
                 {

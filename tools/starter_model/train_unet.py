@@ -61,7 +61,9 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--scenes", type=int, default=24_000, help="drawn for a process")
     parser.add_argument("--processes", type=int, default=2, help="1 on a GPU")
-    parallel.run(train, parser.parse_args())
+    options = parser.parse_args()
+    networks.needed(networks.state_folder(options.state) / "text.pt")
+    parallel.run(train, options)
 
 
 def train(rank: int, options: argparse.Namespace) -> None:
@@ -102,10 +104,8 @@ def train(rank: int, options: argparse.Namespace) -> None:
         progress.seconds += time.monotonic() - began
         recent = loss.item() if progress.step == 1 else 0.98 * recent + 0.02 * loss.item()
         if rank == 0 and progress.step % 50 == 0:
-            print(
-                f"{progress.samples} samples, {progress.seconds:.0f} s, loss {recent:.4f}",
-                flush=True,
-            )
+            pace = networks.pace(progress.samples, samples, progress.seconds)
+            print(f"{progress.samples} samples, {pace}, loss {recent:.4f}", flush=True)
         if rank == 0 and (progress.step % SAVE_EVERY == 0 or progress.samples >= samples):
             gap = words_matter(unet, pool)
             print("error under right / swapped words: {:.4f} / {:.4f}".format(*gap), flush=True)

@@ -80,7 +80,8 @@ def train(half: str, path: Path, *, samples: int, lr: float, seed: int) -> None:
         seen += BATCH
         seconds += time.monotonic() - began
         if seen // BATCH % 50 == 0:
-            print(f"{seen} samples, {seconds:.0f} s, {report}", flush=True)
+            pace = networks.pace(seen, samples, seconds)
+            print(f"{seen} samples, {pace}, {report}", flush=True)
         if seen // BATCH % SAVE_EVERY == 0 or seen >= samples:
             state = {
                 "network": network.state_dict(),
