@@ -38,6 +38,7 @@ from graphengine.reporting import (
     Language,
     Output,
     open_registry,
+    prepare_streams,
     print_failures,
     print_json,
     print_json_line,
@@ -491,6 +492,7 @@ def main() -> None:
     # through them again and again while a command starts.
     gc.set_threshold(50_000)
     atexit.register(gc.freeze)  # nor need it, several times, before a process ends
+    prepare_streams()
     _leave_out_others(*sys.argv[1:2])
     try:
         app(prog_name="graphengine")
@@ -726,10 +728,14 @@ def _changed(workflow: Workflow, changes: Iterable[str]) -> Workflow:
 
 
 def _value(text: str) -> Any:
+    """A value as it stands in a file: a list of a node's id and a number is a link."""
+    from graphengine.workflow import parse_link
+
     try:
-        return json.loads(text, parse_constant=_no_json)
-    except ValueError:
+        value = json.loads(text, parse_constant=_no_json)
+    except (ValueError, RecursionError):
         return text
+    return parse_link(value) or value
 
 
 def _no_json(constant: str) -> None:

@@ -5,13 +5,16 @@ Only this and the modules of commands, ``cli*.py``, print.
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -42,6 +45,7 @@ EPILOG = (
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 _YES = ("y", "yes", "はい")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 LANGUAGE_HELP = "Language of messages.  [default: from LC_ALL or LANG]"
 Language = Annotated[
     Literal["en", "ja"] | None,
@@ -68,6 +72,18 @@ class Output:
         return sys.stdin.readline().strip().lower() in _YES
 
 
+def prepare_streams() -> None:
+    """Let nothing that is printed fail by itself: on a closed stream it goes nowhere, and what the
+    terminal's encoding lacks is escaped, as in JSON.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed before we began
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 @contextmanager
 def reporting(language: str | None, as_json: bool, debug: bool) -> Iterator[Output]:
     """Gives how to speak; every error inside becomes its message and its exit code."""
@@ -80,12 +96,16 @@ def reporting(language: str | None, as_json: bool, debug: bool) -> Iterator[Outp
         raise typer.Exit(STOPPED) from None
     except BrokenPipeError:
         # The reader of our output (a pager, head) has gone; nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         raise typer.Exit(OK) from None
     except GraphEngineError as error:
         report(error, out)
         raise typer.Exit(PROBLEMS) from error
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in _NO_ROOM:
+            _print_no_more()  # files have names: it is our output that could not be written
+            report(GraphEngineError("cli_no_room", cause=error), replace(out, as_json=False), error)
+            raise typer.Exit(FAILED) from error
         cause = f"{type(error).__name__}: {error}"
         report(GraphEngineError("cli_defect", cause=cause), out, error)
         raise typer.Exit(DEFECT) from error
@@ -155,6 +175,11 @@ def report(error: GraphEngineError, out: Output, cause: BaseException | None = N
             typer.echo(f"    {name}: {value}", err=True)
     if out.debug:
         traceback.print_exception(cause or (failed.cause if failed else error))
+
+
+def _print_no_more() -> None:
+    """Send the rest of standard output, also what still waits to be written, nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _language_of(variable: Any) -> str:

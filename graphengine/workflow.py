@@ -113,6 +113,20 @@ def to_api(workflow: Workflow) -> dict[str, Any]:
     return {node.id: node_to_api(node) for node in workflow.nodes.values()}
 
 
+def parse_link(value: Any) -> Link | None:
+    """The link that ``["id", output number]`` is; None for anything else."""
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    node_id, output = value
+    if type(output) is float and output.is_integer():
+        output = int(output)
+    if type(output) is not int or output < 0:
+        return None
+    if type(node_id) is int:
+        node_id = str(node_id)
+    return new_tuple(Link, (node_id, output)) if isinstance(node_id, str) else None
+
+
 def links_of(value: Any) -> tuple[Link, ...]:
     """The links in an input's value: none for a literal, one, or those of a list input."""
     if type(value) is Link:
@@ -178,7 +192,7 @@ def _parse_node(
     for name, value in inputs.items():
         if type(value) in _NESTING:
             place = (node_id, title, str(name))
-            value = _parse_link(value) or _parse_nested(value, allow_objects, place, problems)
+            value = parse_link(value) or _parse_nested(value, allow_objects, place, problems)
         values[str(name)] = value
     return new_tuple(WorkflowNode, (node_id, node_type, values, title, extra))
 
@@ -232,23 +246,10 @@ def _parse_nested(
 
 def _parse_list(value: list[Any], allow_objects: bool) -> Any:
     """The links of a list input, the list itself if objects are allowed; else None."""
-    links = tuple(_parse_link(item) for item in value)
+    links = tuple(parse_link(item) for item in value)
     if None not in links and (links or not allow_objects):
         return links
     return value if allow_objects else None
-
-
-def _parse_link(value: Any) -> Link | None:
-    if not isinstance(value, list) or len(value) != 2:
-        return None
-    node_id, output = value
-    if type(output) is float and output.is_integer():
-        output = int(output)
-    if type(output) is not int or output < 0:
-        return None
-    if type(node_id) is int:
-        node_id = str(node_id)
-    return new_tuple(Link, (node_id, output)) if isinstance(node_id, str) else None
 
 
 def _duplicate_problem(data: Any, twice: Duplicate) -> Problem:

@@ -75,9 +75,18 @@ def test_set_changes_inputs_by_id_and_by_title(base: Path) -> None:
     assert (base / "output" / "5.txt").read_text() == "a = b 7"
 
 
+def test_set_links_an_input_as_a_file_does(base: Path) -> None:
+    more = {"3": {"class_type": "TestColour", "inputs": {"name": "blue"}}}
+    done = call("run", write(base, PAINT | more), "--set", '2.colour=["3", 0]')
+
+    assert done.stdout.splitlines()[0] == "painted blue 0"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ("1.red=" + "[" * 100_000, "[[[["),
+        ('2.colour=["1", 5]', "0 STRING"),
         ("1.red", "NODE.INPUT=VALUE"),
         ("9.red=1", '"9"'),
         ("1.red=300", "255"),
@@ -453,3 +462,38 @@ def test_a_reader_that_goes_away_is_no_error(base: Path) -> None:
     )
 
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("validate workflow.json > /dev/full", 3, "No space left on device"),
+        ("run workflow.json --json > /dev/full", 3, "No space left on device"),
+        ("run workflow.json >&-", 0, "Done in"),
+        ("validate - <&-", 1, ""),
+    ],
+)
+def test_a_stream_that_is_full_or_closed_is_no_defect_of_ours(
+    base: Path, command: str, code: int, said: str
+) -> None:
+    write(base, PAINT)
+    command = f"'{sys.executable}' -m graphengine {command}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=base, env=environment, capture_output=True, text=True
+    )
+
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert said in done.stderr
+    assert "itself" not in done.stderr
+
+
+def test_what_the_terminal_cannot_show_is_escaped(base: Path) -> None:
+    command = [sys.executable, "-m", "graphengine", "validate", write(base, PAINT)]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(
+        [*command, "--language", "ja"], cwd=ROOT, capture_output=True, env=environment
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u554f\\u984c" in done.stdout
