@@ -130,6 +130,7 @@ def test_pictures_whose_files_are_gone_are_quiet_boxes_in_node_queue_and_gallery
     gallery = show(editor, "g", "Gallery")
     tile = gallery.get_by_role("button", name="Show large: gone picture").first
     expect(tile).to_contain_text(GONE)
+    assert editor.violations() == []
     tile.click()
     dialog = page.get_by_role("dialog", name="gone picture")
     expect(dialog.locator(".picture-stage").get_by_text(GONE)).to_be_visible()

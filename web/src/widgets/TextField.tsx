@@ -93,7 +93,8 @@ function LongText({ label, widget, set, text, composing, setComposing }: LongPro
     if (back.current !== null) back.current.scrollTop = event.currentTarget.scrollTop;
   };
   return (
-    <div className="long-text nodrag nowheel">
+    // A form of its own: at each letter browsers look at all fields of a form, to fill them in.
+    <form className="long-text nodrag nowheel">
       {isPrompt && (
         <div className="long-text-back" ref={back} aria-hidden="true">
           <Highlighted text={text} />
@@ -140,7 +141,7 @@ function LongText({ label, widget, set, text, composing, setComposing }: LongPro
           ))}
         </div>
       )}
-    </div>
+    </form>
   );
 }
 

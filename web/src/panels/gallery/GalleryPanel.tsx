@@ -86,10 +86,14 @@ function Tile({ picture }: { readonly picture: Picture }) {
       type="button"
       className="tile"
       title={title}
-      aria-label={t("gallery.showNamed", { name: title })}
       onClick={() => show({ kind: "picture", picture: picture.id })}
     >
-      <Shown src={viewUrl(picture.file, "webp;80")} alt="" loading="lazy" draggable={false} />
+      <Shown
+        src={viewUrl(picture.file, "webp;80")}
+        alt={t("gallery.showNamed", { name: title })}
+        loading="lazy"
+        draggable={false}
+      />
     </button>
   );
 }
