@@ -40,6 +40,8 @@ def load_image(path: str | Path) -> tuple[Image, Mask]:
         raise InputError("image_not_found", path=str(path)) from error
     except PIL.Image.DecompressionBombError as error:
         raise InputError("image_too_large", path=str(path), expected=MAX_PIXELS) from error
+    except PIL.UnidentifiedImageError as error:
+        raise InputError("image_unknown", path=str(path)) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise InputError("image_unreadable", path=str(path), cause=error) from error
     size = frames[0][0].shape

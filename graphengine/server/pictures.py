@@ -92,6 +92,8 @@ def _opened(content: bytes, name: str) -> Image:
         picture.load()
     except PIL.Image.DecompressionBombError as error:
         raise InputError("image_too_large", path=name, expected=MOST_PIXELS) from error
+    except PIL.UnidentifiedImageError as error:
+        raise InputError("image_unknown", path=name) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise InputError("image_unreadable", path=name, cause=error) from error
     return picture

@@ -116,7 +116,7 @@ def test_a_truncated_picture_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_no_picture_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_text("hello")
-    assert refused(path).code == "image_unreadable"
+    assert refused(path).code == "image_unknown"
 
 
 def test_a_picture_with_too_many_pixels_is_told_before_it_is_read(
