@@ -1,6 +1,7 @@
 """The Python API: open an engine, load or build a workflow, run it, get results and events.
 
-from graphengine import Engine, load_workflow
+from graphengine.engine import Engine
+from graphengine.workflow import load_workflow
 
 engine = Engine.open()
 workflow = load_workflow("workflows/text_to_image.json").set("Sampler.seed", 7)

@@ -196,7 +196,16 @@ class NodeFailed(GraphEngineError):
             return self.cause.text(language)
         if isinstance(self.cause, SystemExit):
             return " ".join(render("node_exited", {"status": self.cause.code}, language))
-        return f"{type(self.cause).__name__}: {self.cause}"
+        return said(self.cause)
+
+
+def said(error: BaseException) -> str:
+    """The kind of an error that is not ours, and what it says if it says anything."""
+    try:
+        text = str(error)
+    except Exception:  # a plugin's error, whose own code may fail in any way
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def render(code: str, values: Mapping[str, Any], language: str) -> tuple[str, str]:

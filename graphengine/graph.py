@@ -371,7 +371,7 @@ def _cycle_problem(path: list[str], workflow: Workflow, validation: Validation) 
         "cycle",
         first.id,
         validation.title(first),
-        details={"path": " → ".join([*names, names[0]]), "length": len(path)},
+        details={"path": " → ".join([*names, names[0]])},
     )
 
 

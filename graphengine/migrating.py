@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 
 from graphengine.canvas import Canvas, CanvasNode
-from graphengine.errors import Problem
+from graphengine.errors import Problem, said
 from graphengine.spec import NodeSpec
 from graphengine.workflow import Workflow
 
@@ -69,7 +69,7 @@ def _migrated(node: CanvasNode, find: FindSpec, told: list[Problem]) -> CanvasNo
     try:
         values = dict(spec.migrate(node.version, node.values))
     except Exception as error:  # a plugin's code, which may fail in any way
-        got = f"{type(error).__name__}: {error}"
+        got = said(error)
         told.append(
             Problem("node_not_migrated", node.id, title, None, None, got, "warning", details)
         )

@@ -161,7 +161,10 @@ def _open_carried(content: bytes, name: str, layouts: Layouts) -> Opened:
             opened = _open_json(text.encode("utf-8", "replace"), name, layouts)
         except GraphEngineError as cause:
             error = cause
-            broken.append(Problem("carried_broken", got=cause.code, severity="warning"))
+            why = {"reason": cause.texts()}
+            broken.append(
+                Problem("carried_broken", got=cause.code, severity="warning", details=why)
+            )
             continue
         return dataclasses.replace(opened, changes=(*broken, *opened.changes))
     if found.parameters is not None:

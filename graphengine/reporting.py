@@ -26,6 +26,7 @@ from graphengine.errors import (
     Problem,
     ProblemsFound,
     render,
+    said,
 )
 
 if TYPE_CHECKING:
@@ -106,8 +107,7 @@ def reporting(language: str | None, as_json: bool, debug: bool) -> Iterator[Outp
             _print_no_more()  # files have names: it is our output that could not be written
             report(GraphEngineError("cli_no_room", cause=error), replace(out, as_json=False), error)
             raise typer.Exit(FAILED) from error
-        cause = f"{type(error).__name__}: {error}"
-        report(GraphEngineError("cli_defect", cause=cause), out, error)
+        report(GraphEngineError("cli_defect", cause=said(error)), out, error)
         raise typer.Exit(DEFECT) from error
 
 

@@ -7,6 +7,7 @@ does not come back cannot be ended in this process.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -81,7 +82,5 @@ class Bodies:
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:
     """Raise an exception in a thread when it next runs Python code; None takes it back."""
-    import ctypes
-
     raised = None if error is None else ctypes.py_object(error)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)

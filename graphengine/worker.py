@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from graphengine.crash import RunningNodes
 from graphengine.engine import Engine, RunResult
-from graphengine.errors import LANGUAGES, GraphEngineError, NodeFailed, ProblemsFound
+from graphengine.errors import LANGUAGES, GraphEngineError, NodeFailed, ProblemsFound, said
 from graphengine.events import Event, NodeError, NodeFinished, NodesCached, NodeStarted
 from graphengine.graph import Graph
 from graphengine.job import Job, JobError, JobResult, NewJob, State
@@ -281,7 +281,7 @@ def _error(error: Exception, record: _Record) -> JobError:
 def _message(error: Exception, language: str) -> str:
     if isinstance(error, GraphEngineError):
         return error.text(language)
-    return f"{type(error).__name__}: {error}"
+    return said(error)
 
 
 def _exception_type(cause: BaseException) -> str:

@@ -488,6 +488,18 @@ def test_a_stream_that_is_full_or_closed_is_no_defect_of_ours(
     assert "itself" not in done.stderr
 
 
+def test_ctrl_c_while_we_are_imported_ends_as_any_other(base: Path) -> None:
+    (base / "typer.py").write_text("raise KeyboardInterrupt")
+    done = subprocess.run(
+        [sys.executable, "-m", "graphengine", "--version"],
+        cwd=base,
+        env={**os.environ, "PYTHONPATH": f"{base}:{ROOT}"},
+        capture_output=True,
+    )
+
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 def test_what_the_terminal_cannot_show_is_escaped(base: Path) -> None:
     command = [sys.executable, "-m", "graphengine", "validate", write(base, PAINT)]
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}

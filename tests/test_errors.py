@@ -18,6 +18,7 @@ from graphengine.errors import (
     Problem,
     ProblemsFound,
     render,
+    said,
 )
 from graphengine.nearest import listed, nearest
 
@@ -164,6 +165,14 @@ def test_a_foreign_cause_is_shown_with_its_type() -> None:
     )
 
     assert failed.cause_text("ja") == "ValueError: bad"
+
+
+def test_an_error_that_says_nothing_or_cannot_is_shown_by_its_type_alone() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    assert (said(KeyError()), said(Mute())) == ("KeyError", "Mute")
 
 
 def test_an_unknown_code_and_a_missing_detail_do_not_fail() -> None:

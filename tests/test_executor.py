@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
+import time
 import weakref
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -634,6 +636,27 @@ def test_a_run_is_cancelled_while_it_waits_for_async_nodes(toy: Toy) -> None:
     nodes = {"x": n("Wait", value=1, seconds=1000.0)}
 
     assert toy.run(nodes, targets=("x",), cancel=cancel, on_event=stop).status == "cancelled"
+
+
+def test_a_body_that_never_looks_is_stopped_also_where_nothing_can_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel = CancelFlag()
+
+    @node("Deaf")
+    def deaf() -> int:
+        """Goes on for ten seconds whatever happens."""
+        cancel.set()
+        for _ in range(1000):
+            time.sleep(0.01)
+        return 1
+
+    monkeypatch.setattr("graphengine.stopping.PATIENCE_S", 0.01)
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    result = Toy(tmp_path, deaf).run({"x": n("Deaf")}, targets=("x",), cancel=cancel)
+
+    assert result.status == "cancelled"
+    assert result.seconds < 9
 
 
 def test_a_run_that_is_cancelled_before_it_begins_calls_nothing(toy: Toy) -> None:

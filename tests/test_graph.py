@@ -443,10 +443,7 @@ def test_a_cycle_is_told_with_its_path(problems: Any) -> None:
     }
     (problem,) = problems(data)
     assert problem.code == "cycle"
-    assert problem.details == {
-        "path": "Sampler (#2) → Draw (#3) → Sampler (#2)",
-        "length": 2,
-    }
+    assert problem.details == {"path": "Sampler (#2) → Draw (#3) → Sampler (#2)"}
     assert "Sampler (#2) → Draw (#3) → Sampler (#2)" in problem.text("ja")
 
 
@@ -476,8 +473,8 @@ def test_a_cycle_of_100_000_nodes_is_found_and_shown_in_part(problems: Any) -> N
     }
     data["out"] = {"class_type": "Anything", "inputs": {"value": ["5", 0]}}
     (problem,) = problems(data)
-    assert problem.details["length"] == count
     assert problem.details["path"].startswith("Sampler (#0) → Sampler (#1) → ")
+    assert problem.details["path"].endswith("… (99989) → Sampler (#0)")
     assert len(problem.text()) < 500
 
 

@@ -119,6 +119,8 @@ def test_a_broken_workflow_in_a_picture_gives_way_to_the_prompt() -> None:
     found = opened(picture(workflow="{broken", prompt=json.dumps(API)))
 
     assert (found.form, told(found)) == ("api", ["carried_broken"])
+    assert "line 1" in found.changes[0].text("en")
+    assert "1 行" in found.changes[0].text("ja")
 
 
 def test_a_file_from_disk_and_one_that_is_not_there(tmp_path: Path) -> None:

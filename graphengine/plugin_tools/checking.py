@@ -19,7 +19,7 @@ from typing import Any, Literal
 from graphengine import sockets
 from graphengine.calls import plan_calls, read_result, with_lazy
 from graphengine.context import CancelFlag, Context, Surroundings
-from graphengine.errors import GraphEngineError, Problem, Severity
+from graphengine.errors import GraphEngineError, Problem, Severity, said
 from graphengine.folders import Folders
 from graphengine.graph import GraphNode
 from graphengine.parameters import Choice, Widget, WrongValue
@@ -188,7 +188,7 @@ class Trial:
         except NeedsInputs:
             return "not"
         except (Exception, SystemExit) as error:
-            cause = error.text() if isinstance(error, GraphEngineError) else _shown(error)
+            cause = error.text() if isinstance(error, GraphEngineError) else said(error)
             severity: Severity = "warning" if _has_made_up_values(spec) else "error"
             self.problems.append(_problem(spec, "check_fails", severity, cause=cause))
             return "once"
@@ -327,7 +327,3 @@ SAMPLES: Mapping[str, Callable[[], Any]] = {
 
 def _folders(base: Path) -> Folders:
     return Folders(base / "input", base / "output", base / "temp", base / "user")
-
-
-def _shown(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

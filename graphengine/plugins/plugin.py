@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from graphengine.errors import LANGUAGES, ByLanguage, GraphEngineError, Problem
+from graphengine.errors import LANGUAGES, ByLanguage, GraphEngineError, Problem, said
 from graphengine.plugins.manifest import NO_MANIFEST, Manifest
 from graphengine.spec import NodeSpec
 
@@ -53,7 +53,7 @@ def causes_of(error: BaseException) -> ByLanguage:
     """Why something could not be loaded: in our texts where it is an error of ours, or Python's."""
     if isinstance(error, GraphEngineError):
         return error.texts()
-    return ByLanguage(dict.fromkeys(LANGUAGES, f"{type(error).__name__}: {error}"))
+    return ByLanguage(dict.fromkeys(LANGUAGES, said(error)))
 
 
 @dataclass(frozen=True, eq=False)
