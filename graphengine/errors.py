@@ -90,6 +90,8 @@ class Problem:
     got: str | None = None
     severity: Severity = "error"
     details: Mapping[str, Any] = field(default_factory=dict)
+    type_title: ByLanguage | None = None
+    """What a node without a title of its own is called."""
 
     def message(self, language: str = "en") -> str:
         """What happened and where, without the hint."""
@@ -122,7 +124,7 @@ class Problem:
     def _values(self) -> dict[str, Any]:
         return {
             "node_id": self.node_id,
-            "title": self.title,
+            "title": self.type_title or self.title,
             "input": self.input,
             "expected": self.expected,
             "got": self.got,
@@ -132,7 +134,8 @@ class Problem:
     def _where(self, language: str) -> str:
         if self.node_id is None:
             return ""
-        node = f"{self.title} (#{self.node_id})" if self.title else f"#{self.node_id}"
+        title = self.type_title[language] if self.type_title else self.title
+        node = f"{title} (#{self.node_id})" if title else f"#{self.node_id}"
         if self.input is None:
             return node
         word = {"en": "input", "ja": "入力"}[language]
@@ -169,6 +172,7 @@ class NodeFailed(GraphEngineError):
         inputs: Mapping[str, str],
         cause: BaseException,
         plain: Mapping[str, Any] | None = None,
+        type_title: ByLanguage | None = None,
     ) -> None:
         self.node_id = node_id
         self.title = title
@@ -176,7 +180,8 @@ class NodeFailed(GraphEngineError):
         self.inputs = dict(inputs)
         self.plain = dict(plain or {})
         self.cause = cause
-        super().__init__("node_failed", node_id=node_id, title=title, node_type=node_type)
+        called = type_title or title
+        super().__init__("node_failed", node_id=node_id, title=called, node_type=node_type)
 
     def text(self, language: str = "en") -> str:
         return f"{super().text(language)} {self.cause_text(language)}"

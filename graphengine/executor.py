@@ -524,6 +524,7 @@ class Run:
             inputs=describe_inputs(inputs),
             plain={name: value for name, value in inputs.items() if is_plain(value)},
             cause=cause,
+            type_title=node.spec.titles if node.title == node.spec.titles["en"] else None,
         )
         error.__cause__ = cause
         self._emit(NodeError(node.id, error, node.parent))

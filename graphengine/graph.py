@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphengine.collecting import collector_paused
-from graphengine.errors import Problem, ProblemsFound
+from graphengine.errors import LANGUAGES, ByLanguage, Problem, ProblemsFound
 from graphengine.nearest import listed, nearest
 from graphengine.parameters import DRAW_SEED, SEED_MAX, Seed
 from graphengine.spec import Bridge, NodeSpec
-from graphengine.validation import Validation
+from graphengine.validation import Validation, listed_titles
 from graphengine.workflow import Link, Workflow, links_of, new_tuple, node_to_api
 
 if TYPE_CHECKING:
@@ -350,9 +350,7 @@ def _no_output(
     sinks.sort(
         key=lambda spec: (unused.isdisjoint(slot.type for slot in spec.inputs), len(spec.inputs))
     )
-    return Problem(
-        "no_output", details={"sinks": listed([spec.title or spec.id for spec in sinks[:5]])}
-    )
+    return Problem("no_output", details={"sinks": listed_titles(sinks[:5])})
 
 
 def _unknown_target(name: str, workflow: Workflow) -> Problem:
@@ -363,15 +361,19 @@ def _unknown_target(name: str, workflow: Workflow) -> Problem:
 
 def _cycle_problem(path: list[str], workflow: Workflow, validation: Validation) -> Problem:
     shown = path if len(path) <= LONGEST_PATH else path[: LONGEST_PATH - 1]
-    names = [f"{validation.title(workflow.nodes[key])} (#{key})" for key in shown]
-    if len(shown) < len(path):
-        names.append(f"… ({len(path) - len(shown)})")
+    more = [f"… ({len(path) - len(shown)})"] if len(shown) < len(path) else []
     first = workflow.nodes[path[0]]
+
+    def drawn(language: str) -> str:
+        names = [validation.name(workflow.nodes[key], language) for key in shown]
+        return " → ".join([*names, *more, names[0]])
+
     return Problem(
         "cycle",
         first.id,
         validation.title(first),
-        details={"path": " → ".join([*names, names[0]])},
+        details={"path": ByLanguage({language: drawn(language) for language in LANGUAGES})},
+        type_title=validation.type_title(first),
     )
 
 

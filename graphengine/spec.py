@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from graphengine.errors import LANGUAGES, ByLanguage
 from graphengine.parameters import Widget
 
 if TYPE_CHECKING:
@@ -245,6 +246,11 @@ class NodeSpec:
             for spec in self.inputs
             if spec.widget is not None and type(spec.widget).fingerprint is not Widget.fingerprint
         )
+
+    @cached_property
+    def titles(self) -> ByLanguage:
+        """What it is called in each language."""
+        return ByLanguage({language: self.text(language).title for language in LANGUAGES})
 
     def text(self, language: str) -> NodeTexts:
         """The texts in a language, English where one is missing."""

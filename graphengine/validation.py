@@ -5,11 +5,11 @@ Everything that is wrong is collected; a node is not blamed for what is wrong wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from graphengine.errors import Problem, Severity
+from graphengine.errors import LANGUAGES, ByLanguage, Problem, Severity
 from graphengine.folders import Folders
 from graphengine.nearest import listed, nearest
 from graphengine.other_models import models_of
@@ -78,7 +78,7 @@ class Validation:
         self._outside = outside
         self._allow_objects = allow_objects
         self._suggestions = 0
-        self._between: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._between: dict[tuple[str, str], ByLanguage] = {}
 
     def check(self, node: WorkflowNode) -> Checked:
         """The node's checked values and links; what is wrong goes to ``problems``."""
@@ -105,6 +105,16 @@ class Validation:
         """What a person calls the node."""
         spec = self.specs[node.id]
         return node.title or (spec.title if spec is not None else "") or node.type
+
+    def type_title(self, node: WorkflowNode) -> ByLanguage | None:
+        """What it is called in each language if it has no title of its own."""
+        spec = self.specs[node.id]
+        return None if node.title or spec is None else spec.titles
+
+    def name(self, node: WorkflowNode, language: str) -> str:
+        """Title and id, as messages name it."""
+        titles = self.type_title(node)
+        return f"{titles[language] if titles else self.title(node)} (#{node.id})"
 
     # --- inputs ---
 
@@ -265,15 +275,16 @@ class Validation:
             expected=wanted.type,
             got=offered,
             source=self._source_title(link),
-            between=listed(self._nodes_between(offered, wanted.type)),
+            between=self._nodes_between(offered, wanted.type),
         )
 
-    def _source_title(self, link: Link) -> str:
+    def _source_title(self, link: Link) -> str | ByLanguage:
         node = self._workflow.nodes.get(link.node)
-        title = self._outside[link.node].title if node is None else self.title(node)
-        return f"{title} (#{link.node})"
+        if node is None:
+            return f"{self._outside[link.node].title} (#{link.node})"
+        return ByLanguage({language: self.name(node, language) for language in LANGUAGES})
 
-    def _nodes_between(self, offered: str, wanted: str) -> tuple[str, ...]:
+    def _nodes_between(self, offered: str, wanted: str) -> ByLanguage:
         """The titles of up to three nodes that turn one type into the other, simplest first."""
         key = (offered, wanted)
         if key not in self._between:
@@ -284,7 +295,7 @@ class Validation:
                 if spec is not None and not spec.deprecated and _turns(spec, offered, wanted)
             ]
             fitting.sort(key=lambda spec: len(spec.inputs))
-            self._between[key] = tuple(spec.title or spec.id for spec in fitting[:3])
+            self._between[key] = listed_titles(fitting[:3])
         return self._between[key]
 
     # --- problems ---
@@ -324,6 +335,7 @@ class Validation:
                 got,
                 severity,
                 details,
+                self.type_title(node),
             )
         )
 
@@ -338,6 +350,13 @@ class _ListedOnce(Folders):
         if kind not in self._lists:
             self._lists[kind] = super().list(kind)
         return self._lists[kind]
+
+
+def listed_titles(specs: Sequence[NodeSpec]) -> ByLanguage:
+    """What nodes are called, for a message in each language."""
+    return ByLanguage(
+        {language: listed(spec.titles[language] for spec in specs) for language in LANGUAGES}
+    )
 
 
 def listed_once(folders: Folders) -> Folders:

@@ -12,6 +12,7 @@ from string import Formatter
 import pytest
 
 from graphengine.errors import (
+    ByLanguage,
     GraphEngineError,
     InputError,
     NodeFailed,
@@ -157,6 +158,21 @@ def test_a_failed_node_tells_its_cause_in_the_persons_language() -> None:
     assert str(failed) == f"Decode (#5) failed: {cause}"
     assert cause.text("ja") in failed.text("ja")
     assert failed.as_dict()["inputs"] == {"x": "INT 3"}
+
+
+def test_a_failed_node_is_called_as_the_editor_does_in_each_language() -> None:
+    failed = NodeFailed(
+        node_id="5",
+        title="Decode",
+        node_type="VAEDecode",
+        inputs={},
+        cause=ValueError("bad"),
+        type_title=ByLanguage(en="Decode", ja="デコード"),
+    )
+
+    assert failed.text("en").startswith("Decode (#5) failed")
+    assert failed.text("ja").startswith("デコード (#5)")
+    assert failed.as_dict()["title"] == "Decode"
 
 
 def test_a_foreign_cause_is_shown_with_its_type() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import string
 import tomllib
@@ -33,7 +34,7 @@ from graphengine.folders import Folders, model_folders
 from graphengine.graph import Graph, build_graph, check_graph, draw_seeds, executed_prompt
 from graphengine.registry import Registry
 from graphengine.shown import shown
-from graphengine.spec import InputSpec, NodeSpec, OutputSpec
+from graphengine.spec import InputSpec, NodeSpec, NodeTexts, OutputSpec
 from graphengine.workflow import Link, Workflow, WorkflowNode, load_workflow, parse_api
 
 
@@ -431,8 +432,8 @@ def test_outputs_that_take_what_a_workflow_ends_in_are_proposed_first(problems: 
     data = good()
     del data["5"]
     (picture,) = problems(data)
-    assert nothing.details["sinks"] == '"Open", "Save picture", "Anything"'
-    assert picture.details["sinks"] == '"Save picture", "Open", "Anything"'
+    assert nothing.details["sinks"]["en"] == '"Open", "Save picture", "Anything"'
+    assert picture.details["sinks"]["en"] == '"Save picture", "Open", "Anything"'
 
 
 def test_a_cycle_is_told_with_its_path(problems: Any) -> None:
@@ -443,13 +444,38 @@ def test_a_cycle_is_told_with_its_path(problems: Any) -> None:
     }
     (problem,) = problems(data)
     assert problem.code == "cycle"
-    assert problem.details == {"path": "Sampler (#2) → Draw (#3) → Sampler (#2)"}
+    assert "Sampler (#2) → Draw (#3) → Sampler (#2)" in problem.text("en")
     assert "Sampler (#2) → Draw (#3) → Sampler (#2)" in problem.text("ja")
+
+
+def test_problems_call_nodes_as_the_editor_does_in_each_language(
+    registry: Registry, problems: Any
+) -> None:
+    for node_id, title in (("Sample", "サンプラー"), ("Empty", "空"), ("Save", "保存")):
+        spec = registry.get(node_id)
+        assert spec is not None
+        registry.replace(dataclasses.replace(spec, texts={"ja": NodeTexts(title=title)}))
+    data = changed("5", images=["2", 0])
+    data["6"] = {"class_type": "Sample", "inputs": {"latent_image": ["3", 0], "method": "x"}}
+    wrong_method, wrong_link = sorted(problems(data), key=lambda one: one.input, reverse=True)
+    assert wrong_method.message("ja").startswith('サンプラー (#6), 入力 "method": ')
+    assert wrong_method.message("en").startswith('Sampler (#6), input "method": ')
+    assert wrong_link.message("ja").startswith('保存 (#5), 入力 "images": ')
+    assert "空 (#2)" in wrong_link.message("ja")
+    assert "Empty latent (#2)" in wrong_link.message("en")
+    del data["5"], data["6"]["inputs"]["method"]
+    data["6"]["inputs"]["latent_image"] = ["6", 0]
+    circle = next(one for one in problems(data) if one.code == "cycle")
+    (no_output,) = problems({"2": {"class_type": "Empty", "inputs": {}}})
+    assert "サンプラー (#6) → サンプラー (#6)" in circle.text("ja")
+    assert '"保存"' in no_output.text("ja")
+    (named,) = problems(changed("3", method="x"))
+    assert named.message("ja").startswith("Draw (#3)")  # the person's own title stays
 
 
 def test_a_node_linked_to_itself_is_a_cycle(problems: Any) -> None:
     (problem,) = problems(changed("3", latent_image=["3", 0]))
-    assert problem.details["path"] == "Draw (#3) → Draw (#3)"
+    assert problem.details["path"]["en"] == "Draw (#3) → Draw (#3)"
 
 
 def test_two_cycles_are_two_problems(problems: Any) -> None:
@@ -473,8 +499,8 @@ def test_a_cycle_of_100_000_nodes_is_found_and_shown_in_part(problems: Any) -> N
     }
     data["out"] = {"class_type": "Anything", "inputs": {"value": ["5", 0]}}
     (problem,) = problems(data)
-    assert problem.details["path"].startswith("Sampler (#0) → Sampler (#1) → ")
-    assert problem.details["path"].endswith("… (99989) → Sampler (#0)")
+    assert problem.details["path"]["en"].startswith("Sampler (#0) → Sampler (#1) → ")
+    assert problem.details["path"]["en"].endswith("… (99989) → Sampler (#0)")
     assert len(problem.text()) < 500
 
 
