@@ -48,10 +48,10 @@ _MOST_SCANNED_BYTES = 2**24
 _OF_TENSORS = re.compile(r"collections\.OrderedDict|torch\._utils\.\w+|torch\.\w*Storage")
 _TORCHS_CAUSE = re.compile(r"WeightsUnpickler error:\s*(.+)")
 """After a paragraph of advice, which is not ours."""
-# What PyTorch's unpickler raises on a file that ends too early, depending on where.
+# What PyTorch raises on a file that ends too early or has wrong bytes, depending on where.
 _DAMAGE = (
     RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError,
-    struct.error,
+    AssertionError, struct.error, zipfile.BadZipFile,
 )  # fmt: skip
 _ZIP_MAGIC = b"PK\x03\x04"
 _PICKLE_MAGIC = b"\x80"

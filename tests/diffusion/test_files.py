@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import random
 import sys
 import types
 from pathlib import Path
@@ -123,6 +125,18 @@ def test_a_truncated_file_of_every_format_is_told(model_file: Path, kept: float)
     whole = model_file.read_bytes()
     model_file.write_bytes(whole[: int(len(whole) * kept)])
     assert failure(model_file).code == "model_truncated"
+
+
+def test_a_file_with_wrong_bytes_is_damaged_wherever_they_are(model_file: Path) -> None:
+    whole = model_file.read_bytes()
+    chance = random.Random(2)
+    for _ in range(300):
+        wrong = bytearray(whole)
+        for _ in range(chance.choice((1, 20))):
+            wrong[chance.randrange(len(wrong))] ^= 1 << chance.randrange(8)
+        model_file.write_bytes(wrong)
+        with contextlib.suppress(ModelFileError):  # or it is as good as before
+            read_all(model_file)
 
 
 def test_a_pickle_is_truncated_not_unsafe_wherever_it_breaks_off(tmp_path: Path) -> None:
