@@ -27,6 +27,8 @@ from graphengine.errors import ModelFileError
 from graphengine.sockets import FileRef
 
 _BUNDLE = "bundle_emb."
+_OF_NETWORKS = (".weight", ".bias", ".alpha")
+"""Ends of keys in checkpoints and LoRA files, which people put into the wrong folder."""
 
 
 def read_embedding(file: FileRef, *, kind: TextKind, width: int) -> Tensor:
@@ -55,7 +57,10 @@ def _chosen(stored: Any, kind: TextKind, width: int) -> list[Tensor]:
         return _all_tensors([stored["string_to_param"]])[:1]
     if kind in stored:
         return _all_tensors([stored[kind]])[:1]
-    return _bundled(stored, kind) or _all_tensors([stored])[:1]
+    if bundled := _bundled(stored, kind):
+        return bundled
+    of_network = any(str(key).endswith(_OF_NETWORKS) for key in stored)
+    return [] if of_network else _all_tensors([stored])[:1]
 
 
 def _bundled(stored: Mapping[str, Any], kind: TextKind) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import string
@@ -77,7 +78,10 @@ def choose_target(
 ) -> Target:
     """Where a prefix leads, its folder made; raises InputError as `save_pictures` does."""
     filled = _filled(prefix, width, height, now or datetime.now())
-    path = (folder / filled.replace("\\", "/")).resolve()
+    try:
+        path = (folder / filled.replace("\\", "/")).resolve()
+    except ValueError as error:  # a zero byte, or half of a surrogate pair
+        raise InputError("prefix_is_no_name", prefix=json.dumps(prefix)) from error
     stem = "" if filled.endswith(("/", "\\")) else path.name
     parent = path if not stem else path.parent
     if not parent.is_relative_to(folder.resolve()):

@@ -158,6 +158,13 @@ def test_a_truncated_file_is_named(tmp_path: Path) -> None:
     assert caught.value.code == "model_truncated"
 
 
+def test_a_lora_among_the_embeddings_is_named(tmp_path: Path) -> None:
+    lora = {"lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight": ROWS}
+    with pytest.raises(ModelFileError) as caught:
+        read(pickled(tmp_path / "lora.pt", lora))
+    assert caught.value.code == "embedding_has_no_vectors"
+
+
 def test_a_file_without_vectors_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError) as caught:
         read(pickled(tmp_path / "settings.pt", {"step": 3, "kernel": torch.ones(2, 2, 3, 3)}))

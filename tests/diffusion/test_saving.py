@@ -55,6 +55,14 @@ def test_leaving_the_folder_is_refused(tmp_path: Path, prefix: str) -> None:
     assert all("?" not in caught.value.text(language) for language in LANGUAGES)
 
 
+@pytest.mark.parametrize("prefix", ["a\0b", "a\ud800b"])
+def test_a_character_that_no_file_name_has_is_told(tmp_path: Path, prefix: str) -> None:
+    with pytest.raises(InputError) as caught:
+        choose_target(tmp_path, prefix, width=1, height=1)
+    assert caught.value.code == "prefix_is_no_name"
+    assert all('"a\\u' in caught.value.text(language) for language in LANGUAGES)
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("a file where a folder should be")
     with pytest.raises(InputError) as caught:
