@@ -28,6 +28,7 @@ from graphengine.errors import (
     render,
     said,
 )
+from graphengine.shown import printable
 
 if TYPE_CHECKING:
     from graphengine.registry import Registry
@@ -146,9 +147,9 @@ def print_problems(problems: Iterable[Problem], out: Output, *, err: bool = True
         return
     for problem in problems:
         text = problem.message(out.language)
-        typer.echo(out.text(f"cli_{problem.severity}", text=text), err=err)
+        _say(out.text(f"cli_{problem.severity}", text=text), err)
         if hint := problem.hint(out.language):
-            typer.echo(f"    {hint}", err=err)
+            _say(f"    {hint}", err)
 
 
 def print_failures(registry: Registry, out: Output) -> None:
@@ -157,7 +158,7 @@ def print_failures(registry: Registry, out: Output) -> None:
         return
     for failure in registry.failures:
         text = failure.problem.message(out.language)
-        typer.echo(out.text("cli_warning", text=text), err=True)
+        _say(out.text("cli_warning", text=text))
     notices = [plugin.notice for plugin in registry.plugins]
     print_problems([notice for notice in notices if notice is not None], out)
 
@@ -170,11 +171,15 @@ def report(error: GraphEngineError, out: Output, cause: BaseException | None = N
     elif isinstance(error, ProblemsFound):
         print_problems(error.problems, out)
     else:
-        typer.echo(out.text("cli_error", text=error.text(out.language)), err=True)
+        _say(out.text("cli_error", text=error.text(out.language)))
         for name, value in failed.inputs.items() if failed else ():
-            typer.echo(f"    {name}: {value}", err=True)
+            _say(f"    {name}: {value}")
     if out.debug:
         traceback.print_exception(cause or (failed.cause if failed else error))
+
+
+def _say(text: str, err: bool = True) -> None:
+    typer.echo(printable(text), err=err)
 
 
 def _print_no_more() -> None:

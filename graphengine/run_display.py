@@ -23,6 +23,7 @@ from graphengine.events import (
     RunStarted,
 )
 from graphengine.graph import Graph
+from graphengine.shown import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -137,17 +138,17 @@ def _ran_itself(event: Event) -> bool:
 def _remark(event: Event, graph: Graph, language: str) -> str | None:
     """What a person should read while the run goes on: warnings, and why a node did not run."""
     if isinstance(event, NodeWarning):
-        text = f"{_title(graph, event.node_id)}: {event.warning.text(language)}"
+        text = printable(f"{_title(graph, event.node_id)}: {event.warning.text(language)}")
         return render("cli_warning", {"text": text}, language)[0]
     if isinstance(event, NodeBlocked) and event.reason:
-        values = {"title": _title(graph, event.node_id), "reason": event.reason}
+        values = {"title": _title(graph, event.node_id), "reason": printable(event.reason)}
         return render("cli_node_blocked", values, language)[0]
     return None
 
 
 def _title(graph: Graph, node_id: str) -> str:
     node = graph.nodes.get(node_id)
-    return f"#{node_id}" if node is None else node.title
+    return printable(f"#{node_id}" if node is None else node.title)
 
 
 def _json_value(value: Any) -> Any:

@@ -15,6 +15,7 @@ _TYPES = {
     list: "list",
     dict: "object",
 }
+_STEERING = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {ord("\t"), ord("\n")})
 
 
 def shown(value: Any) -> str:
@@ -26,6 +27,11 @@ def shown(value: Any) -> str:
     if value is None or isinstance(value, bool | int | float):
         return _cut(json.dumps(value)) if not _is_huge(value) else type_shown(value)
     return type(value).__name__
+
+
+def printable(text: str) -> str:
+    """The text without the characters that steer a terminal: workflows come from anywhere."""
+    return text.translate(_STEERING)
 
 
 def type_shown(value: Any) -> str:

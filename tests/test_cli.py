@@ -164,6 +164,19 @@ def test_debug_prints_the_traceback_of_the_cause(base: Path) -> None:
     assert (quiet.exit_code, debug.exit_code) == (3, 3)
 
 
+@pytest.mark.parametrize("kind", ["ours", "foreign", "not there"])
+def test_what_a_workflow_is_named_steers_no_terminal(base: Path, kind: str) -> None:
+    title = "\x1b]52;c;aGk=\x07Boo\x9b2J"
+    red = 300 if kind == "not there" else 1
+    meta = {"_meta": {"title": title}}
+    colour = {"class_type": "TestColour", "inputs": {"name": title, "red": red}, **meta}
+    fail = {"class_type": "TestFail", "inputs": {"colour": ["1", 0], "kind": kind}, **meta}
+    done = call("run", write(base, {"1": colour, "2": fail}))
+
+    assert "Boo" in done.output
+    assert not set(done.output) & set("\x1b\x07\x9b")
+
+
 def test_run_refuses_a_workflow_with_problems(base: Path) -> None:
     done = call("run", write(base, BROKEN))
 
