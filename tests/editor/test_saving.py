@@ -180,7 +180,9 @@ def test_two_windows_that_save_one_workflow_lose_nothing(
     set_seed(second, "74")
     second.keys("Control+S")
 
-    second.page.get_by_role("dialog").get_by_role("button", name=answer).click()
+    dialog = second.page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Keep both")).to_be_focused()  # for a hasty Enter
+    dialog.get_by_role("button", name=answer).click()
     expect(second.page.get_by_role("dialog")).to_have_count(0)
 
     expect(seed(second)).to_have_value(seed_shown)

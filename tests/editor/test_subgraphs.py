@@ -115,3 +115,15 @@ def test_nested_subgraphs_keep_their_identity_when_saved_and_come_apart_again(
     types = sorted(node["type"] for node in before["nodes"])
     assert sorted(node["type"] for node in after["nodes"]) == types
     assert len(after["links"]) == len(before["links"])
+
+
+def test_a_subgraph_pasted_into_itself_is_refused_with_a_word(editor: Editor) -> None:
+    make(editor, "Words", "Prompt", "Negative prompt")
+    editor.select("Words")
+    editor.keys("Control+c")
+    enter(editor, "Words")
+    expect(editor.node("Negative prompt")).to_be_visible()
+    editor.page.locator("section.canvas").focus()
+    editor.keys("Control+v")
+    expect(editor.page.get_by_text("A subgraph cannot be put into itself.")).to_be_visible()
+    expect(editor.node("Words")).to_have_count(0)

@@ -1,5 +1,6 @@
 /** What commands, menus and keys do on the canvas. */
 
+import i18next from "i18next";
 import { applyChange, type Change } from "../model/changes";
 import { copied, pasted } from "../model/clipboard";
 import {
@@ -33,7 +34,7 @@ import { movedPanel } from "../panels/eight/moved";
 import type { NodeInfo } from "../protocol/generated";
 import { useServer } from "../state/server";
 import { activeGraph, activeGraphId, activeTab, useWorkspace } from "../state/workspace";
-import { camera, type Search } from "./view";
+import { camera, type Search, say } from "./view";
 
 const state = () => useWorkspace.getState();
 const apply = (change: Change | readonly Change[], group?: string) =>
@@ -157,6 +158,10 @@ export function pasteText(text: string, withOuterLinks: boolean, at?: Point): bo
   const place = at ?? camera.current?.centre() ?? [0, 0];
   const found = pasted(text, tab.workflow, activeGraphId(), place, withOuterLinks);
   if (found === null) return false;
+  if (found === "itself") {
+    say(i18next.t("canvas.intoItself"));
+    return true;
+  }
   apply(found.change);
   state().select(found.nodes);
   return true;

@@ -38,18 +38,20 @@ export interface Pasted {
   readonly nodes: readonly NodeId[];
 }
 
-/** The change that pastes a copied text with its corner at a point; null if it is none or cannot be there. */
+/**
+ * The change that pastes a copied text with its corner at a point; null if it is none, "itself" if a
+ * subgraph would hold itself.
+ */
 export function pasted(
   text: string,
   workflow: Workflow,
   graphId: GraphId,
   at: Point,
   withOuterLinks: boolean,
-): Pasted | null {
+): Pasted | "itself" | null {
   const part = partOf(text);
   if (part === null || (part.top.nodes.size === 0 && part.top.groups.size === 0)) return null;
-  // A subgraph cannot hold itself.
-  if (part.subgraphs.has(graphId)) return null;
+  if (part.subgraphs.has(graphId)) return "itself";
   const graph = graphOf(workflow, graphId);
   const names = renamed(part.top.nodes.keys(), graph.nodes.keys());
   const [left, top] = corner(part.top);

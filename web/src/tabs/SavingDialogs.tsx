@@ -112,7 +112,8 @@ function AskConflict({ question }: { readonly question: Extract<Question, { kind
         <button type="button" className="button" onClick={answer("mine")}>
           {t("tabs.keepMine")}
         </button>
-        <button type="button" className="button primary" onClick={answer("both")}>
+        {/* biome-ignore lint/a11y/noAutofocus: Enter must take what loses nothing. */}
+        <button autoFocus type="button" className="button primary" onClick={answer("both")}>
           {t("tabs.keepBoth")}
         </button>
       </div>
