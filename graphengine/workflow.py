@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from graphengine.collecting import collector_paused
 from graphengine.errors import GraphEngineError, Problem, ProblemsFound
-from graphengine.json_text import Duplicate, JsonText, parse_json, read_json
+from graphengine.json_text import Duplicate, JsonText, read_json
 from graphengine.nearest import listed, nearest
 from graphengine.shown import shown
 
@@ -70,14 +70,15 @@ class Workflow:
 def load_workflow(path: str | Path) -> Workflow:
     """The workflow of a file in API format; raises GraphEngineError, for its shape ProblemsFound.
 
+    It may lie in ``{"prompt": …}``, as it is sent to a server.
     A name that is given twice is an error, since only the last value would count.
     """
-    return _of_json(read_json(Path(path)))
-
-
-def read_workflow(content: bytes, name: str) -> Workflow:
-    """As `load_workflow`, from what a file holds; messages call it ``name``."""
-    return _of_json(parse_json(content, name))
+    text = read_json(Path(path))
+    sent = text.data.get("prompt") if isinstance(text.data, dict) else None
+    if isinstance(sent, dict) and "class_type" not in sent:
+        text = JsonText(sent, text.duplicates)
+    duplicates_refused(text)
+    return parse_api(text.data)
 
 
 @collector_paused()
@@ -160,11 +161,6 @@ def find_input(workflow: Workflow, name: str) -> tuple[WorkflowNode, str]:
 
 
 # --- reading --------------------------------------------------------------------------------------
-
-
-def _of_json(text: JsonText) -> Workflow:
-    duplicates_refused(text)
-    return parse_api(text.data)
 
 
 def _parse_node(

@@ -185,6 +185,18 @@ def test_a_file_may_have_any_unicode_encoding(tmp_path: Path, encoding: str) -> 
     assert load_workflow(path).nodes["1"].inputs["text"] == "赤い丸"
 
 
+def test_a_file_may_hold_what_is_sent_to_a_server(tmp_path: Path) -> None:
+    path = tmp_path / "sent.json"
+    node = '"7": {"class_type": "KSampler", "inputs": {}}'
+    path.write_text(f'{{"client_id": "me", "prompt": {{{node}}}}}')
+    assert list(load_workflow(path).nodes) == ["7"]
+
+    path.write_text(f'{{"prompt": {{{node}, {node}}}}}')
+    with pytest.raises(ProblemsFound) as caught:
+        load_workflow(path)
+    assert [(each.code, each.node_id) for each in caught.value.problems] == [("duplicate_id", "7")]
+
+
 def test_a_syntax_error_is_told_with_line_column_and_what_stands_there(tmp_path: Path) -> None:
     error = load_error(tmp_path, b'{\n  "1": {"steps": 20 "cfg": 7}\n}')
     assert error.code == "json_syntax"
