@@ -1,8 +1,9 @@
 """Load a whole model from one file."""
 
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from graphengine.api import Clip, Context, Model, ModelFile, Vae, node
+from graphengine.api import Clip, Context, GraphEngineError, Model, ModelFile, Vae, node
 
 KNOWN_CONFIGS = (
     "anything_v3.yaml",
@@ -41,7 +42,8 @@ def load_checkpoint(
     """Load a model with its text encoder and VAE from one file."""
     from graphengine.diffusion.checkpoint import load_checkpoint
 
-    return Checkpoint(*load_checkpoint(context.folders.path("checkpoints", ckpt_name)))
+    path = context.folders.path("checkpoints", ckpt_name)
+    return _told(Checkpoint(*load_checkpoint(path)), path, context)
 
 
 @node(
@@ -72,5 +74,15 @@ def load_checkpoint_with_config(
     from graphengine.diffusion.model_config import configured, model_config
 
     config = model_config(config_name, context.folders.find("configs", config_name))
-    model, clip, vae = load_checkpoint(context.folders.path("checkpoints", ckpt_name))
-    return Checkpoint(*configured(model, clip, config), vae)
+    path = context.folders.path("checkpoints", ckpt_name)
+    model, clip, vae = load_checkpoint(path)
+    return _told(Checkpoint(*configured(model, clip, config), vae), path, context)
+
+
+def _told(checkpoint: Checkpoint, path: Path, context: Context) -> Checkpoint:
+    """The checkpoint; what it lacks is told now, and not only once a picture is to be decoded."""
+    for part, wanted in ((checkpoint.clip, "CLIP"), (checkpoint.vae, "VAE")):
+        if part is None:
+            warning = "model_is_checkpoint_without"
+            context.warn(GraphEngineError(warning, path=str(path), wanted=wanted))
+    return checkpoint

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 from graphengine.api import Context, Folders, InputError, ModelFile
 from graphengine.diffusion.model_config import KNOWN
-from graphengine.errors import ModelFileError
+from graphengine.errors import LANGUAGES, ModelFileError
+from graphengine.events import Event, NodeWarning
 from graphengine.registry import Registry
 from tests.diffusion import tiny_models as tiny
 
@@ -57,6 +58,24 @@ def test_a_checkpoint_gives_model_clip_and_vae(
     assert model.family.name == "sdxl"
     assert len(clip.encoders) == 2
     assert vae.family.latent_scale == 0.13025
+
+
+def test_what_a_checkpoint_lacks_is_told_when_it_is_loaded(
+    call: Call, context: Context, folders: Folders, events: list[Event]
+) -> None:
+    path = model_folder(folders, "checkpoints") / "pruned.safetensors"
+    tensors = tiny.checkpoint_tensors("sd1")
+    save_file({key: tensors[key] for key in tensors if key.startswith("model.")}, path)
+
+    options = {"context": context, "ckpt_name": path.name}
+    call("CheckpointLoaderSimple", **options)
+    call("CheckpointLoader", config_name="v1-inference.yaml", **options)
+
+    told = [event.warning for event in events if isinstance(event, NodeWarning)]
+    assert [warning.details["wanted"] for warning in told] == ["CLIP", "VAE"] * 2
+    for language in LANGUAGES:
+        assert str(path) in told[1].text(language)
+        assert "VAE" in told[1].text(language)
 
 
 def test_a_model_may_be_loaded_with_its_weights_rounded_to_eight_bits(
