@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,23 @@ def test_a_template_opens_from_the_list_of_templates(editor: Editor) -> None:
     expect(dialog).to_have_count(0)
     expect(editor.page.get_by_role("tab")).to_have_count(2)
     del picture
+
+
+def test_a_picture_without_a_workflow_is_loaded_by_a_node_if_that_is_wished(
+    editor: Editor, server: Server
+) -> None:
+    editor.empty()
+    name = f"plain {time.time_ns()}.png"
+    editor.drop(name, plain_picture(64), "image/png")
+    messages = editor.page.get_by_role("region", name="Messages")
+    expect(messages.get_by_text("it carries no workflow")).to_be_visible()
+    expect(editor.nodes).to_have_count(0)
+    messages.get_by_role("button", name="Load it as a picture").click()
+    expect(editor.node("Load Image").get_by_role("img", name=name)).to_be_visible()
+    assert (server.base / "input" / name).is_file()
+    editor.page.locator("section.canvas").focus()
+    editor.keys("Control+z")
+    expect(editor.nodes).to_have_count(0)
 
 
 def test_a_mask_painted_over_a_dropped_picture_is_used_by_the_run(

@@ -26,6 +26,7 @@ import {
   withFlag,
 } from "../model/edits";
 import { newUuid } from "../model/ids";
+import type { JsonObject } from "../model/json";
 import { frameOf, layout } from "../model/layout";
 import { holds, isCollapsed, isPinned } from "../model/measures";
 import { makeSubgraph, unpackSubgraph } from "../model/subgraphs";
@@ -73,6 +74,15 @@ export function addFound(info: NodeInfo, search: Search): void {
       ? addJoined(tab.workflow, graphId, types, node, search.link ?? {})
       : addInto(tab.workflow, graphId, types, node, link),
   );
+  state().select([node.id]);
+}
+
+/** Add a node with values where there is room in the middle of what is shown. */
+export function addWith(info: NodeInfo, values: JsonObject): void {
+  if (activeTab() === undefined) return;
+  const node = nodeOf(info, freshId(activeGraph().nodes.keys()), freePlace(placeBeside(undefined)));
+  const item = { ...node, values: { ...node.values, ...values } };
+  apply({ kind: "add", graph: activeGraphId(), nodes: [{ item }] });
   state().select([node.id]);
 }
 

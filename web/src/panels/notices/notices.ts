@@ -43,13 +43,16 @@ export function dismiss(id: number): void {
   useNotices.setState({ notices: notices.filter((notice) => notice.id !== id) });
 }
 
-/** Wait for something that a person asked for; if it fails, they are told why. */
-export async function attempt<T>(doing: Promise<T>): Promise<T | undefined> {
+/** Wait for something that a person asked for; if it fails, they are told why and what else can be done. */
+export async function attempt<T>(
+  doing: Promise<T>,
+  instead?: (error: unknown) => NoticeAction | undefined,
+): Promise<T | undefined> {
   try {
     return await doing;
   } catch (error) {
     if (!(error instanceof DOMException && error.name === "AbortError")) {
-      tell(errorText(error, i18next.language), "bad");
+      tell(errorText(error, i18next.language), "bad", instead?.(error));
     }
     return undefined;
   }

@@ -3,11 +3,13 @@
 import i18next from "i18next";
 import { ApiError } from "../../api/http";
 import * as routes from "../../api/routes";
+import { addWith } from "../../canvas/actions";
 import type { Json } from "../../model/json";
 import { parseNative } from "../../model/native";
 import type { OpenedAnswer } from "../../protocol/generated";
+import { refreshNodes, useServer } from "../../state/server";
 import { type OpenOptions, useWorkspace } from "../../state/workspace";
-import { attempt, tell } from "../notices/notices";
+import { attempt, type NoticeAction, tell } from "../notices/notices";
 import { usePanels } from "../open";
 
 /** Open files one after the other, each in a tab of its own. */
@@ -17,8 +19,24 @@ export async function openFiles(files: Iterable<File>): Promise<void> {
 
 /** Open what a file or picture holds; the tab's id, or undefined if there is no workflow in it. */
 export async function openBlob(blob: Blob, name: string): Promise<string | undefined> {
-  const opened = await attempt(routes.openFile(blob, name));
+  const opened = await attempt(routes.openFile(blob, name), (error) =>
+    asPicture(error, blob, name),
+  );
   return opened === undefined ? undefined : showOpened(opened);
+}
+
+/** What can be done with a picture that carries no workflow: have it loaded by a node. */
+function asPicture(error: unknown, blob: Blob, name: string): NoticeAction | undefined {
+  const { nodes } = useServer.getState();
+  const loads = nodes.get("LoadImage");
+  const plain = error instanceof ApiError && error.code === "nothing_carried";
+  if (!plain || !blob.type.startsWith("image/") || loads === undefined) return undefined;
+  const load = async () => {
+    const { name: image } = await routes.uploadImage(new File([blob], name, { type: blob.type }));
+    addWith(loads, { image });
+    await refreshNodes();
+  };
+  return { text: i18next.t("opening.loadPicture"), run: () => void attempt(load()) };
 }
 
 /** Open text that was pasted, if it looks like a workflow or a picture's settings; whether it did. */
