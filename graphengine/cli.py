@@ -538,11 +538,15 @@ def _display(graph: Graph, out: Output) -> Iterator[Callable[[Event], None]]:
 
     if out.as_json:
         yield run_display.json_lines(past_router(typer.echo))
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and os.environ.get("TERM") not in _WITHOUT_BARS:
         with run_display.bars(graph, out.language) as show:
             yield show
     else:
         yield run_display.lines(graph, out.language, partial(typer.echo, err=True))
+
+
+_WITHOUT_BARS = ("dumb", "unknown")
+"""Terminals that cannot go back in a line: Emacs' shell, some editors and logs."""
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -499,6 +500,24 @@ def test_a_stream_that_is_full_or_closed_is_no_defect_of_ours(
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     assert said in done.stderr
     assert "itself" not in done.stderr
+
+
+@pytest.mark.parametrize(("terminal", "lines"), [("xterm", 0), ("dumb", 2)])
+def test_a_terminal_without_bars_gets_a_line_for_each_node(
+    base: Path, terminal: str, lines: int
+) -> None:
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        [sys.executable, "-m", "graphengine", "run", write(base, PAINT)],
+        cwd=ROOT, env={**os.environ, "TERM": terminal}, stderr=theirs, stdout=subprocess.PIPE,
+        check=True,
+    )  # fmt: skip
+    os.close(theirs)
+    said = os.read(ours, 100_000).decode()
+    os.close(ours)
+
+    assert said.count("/2] ") == lines
+    assert "Done in" in said
 
 
 def test_ctrl_c_while_we_are_imported_ends_as_any_other(base: Path) -> None:
