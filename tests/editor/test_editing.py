@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Request, Route, expect
 
 from tests.editor.editor import Editor
 
@@ -301,6 +301,35 @@ def test_a_seed_of_minus_one_is_drawn_and_others_count_on_after_a_run(editor: Ed
     expect(seed).to_have_value("-1")
     assert first >= 0
     assert drawn_seed(editor) != first
+
+
+def test_a_seed_counts_on_though_one_goes_to_another_tab_while_the_run_is_sent(
+    editor: Editor,
+) -> None:
+    page = editor.page
+    editor.node("Sampler").get_by_role("combobox", name="What happens to the seed").click()
+    page.get_by_role("option", name="+1").click()
+    seed = editor.node("Sampler").get_by_role("textbox", name="seed")
+    seed.fill("51")
+    editor.keys("Enter")
+    sent: list[Route] = []
+
+    def is_sent(asked: Request) -> bool:
+        return asked.method == "POST" and asked.url.endswith("/api/v1/jobs")
+
+    page.route(
+        "**/api/v1/jobs",
+        lambda route: sent.append(route) if is_sent(route.request) else route.continue_(),
+    )
+    with page.expect_request(is_sent):
+        editor.keys("Control+Enter")
+    page.get_by_role("button", name="New workflow").click()
+    expect(editor.nodes).to_have_count(0)
+    with page.expect_response(lambda answer: is_sent(answer.request)):
+        sent[0].continue_()
+    page.unroute("**/api/v1/jobs")
+    page.get_by_role("tab").first.click()
+    expect(seed).to_have_value("52")
 
 
 def drawn_seed(editor: Editor) -> int:

@@ -8,7 +8,7 @@ import { afterRun } from "../model/seeds";
 import type { JobAnswer, ProblemAnswer } from "../protocol/generated";
 import { clientId } from "./identity";
 import { follow, setEditing, setProblems, setReasons, useServer } from "./server";
-import { activeTab, type Tab, useWorkspace } from "./workspace";
+import { activeTab, type Tab, type TabId, useWorkspace } from "./workspace";
 
 export interface RunOptions {
   /** Before everything that waits. */
@@ -27,7 +27,7 @@ export async function runActive(options: RunOptions = {}): Promise<JobAnswer | n
   try {
     const job = await submit(tab, prompt, options);
     follow(job, tab.id);
-    drawSeeds(tab);
+    drawSeeds(tab.id);
     return job;
   } catch (error) {
     if (!valid && error instanceof ApiError && error.status === 400) return null;
@@ -72,9 +72,13 @@ async function submit(tab: Tab, prompt: JsonObject, options: RunOptions): Promis
   });
 }
 
-/** Every seed gets its value for the next run, as one step; it was the old one that was queued. */
-function drawSeeds(tab: Tab): void {
-  const changes = afterRun(tab.workflow, Math.random);
-  const { active, apply } = useWorkspace.getState();
-  if (changes.length > 0 && active === tab.id) apply(changes, { group: "after-run" });
+/**
+ * Every seed gets its value for the next run, as one step; it was the old one that was queued. What
+ * was done in the meantime, in this tab or by going to another, stays.
+ */
+function drawSeeds(id: TabId): void {
+  const { tabs, apply } = useWorkspace.getState();
+  const workflow = tabs.find((tab) => tab.id === id)?.workflow;
+  const changes = workflow === undefined ? [] : afterRun(workflow, Math.random);
+  if (changes.length > 0) apply(changes, { group: "after-run", tab: id });
 }

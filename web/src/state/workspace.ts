@@ -49,6 +49,8 @@ export interface OpenOptions {
 export interface ApplyOptions {
   /** Changes of one group that follow each other closely are undone together. */
   readonly group?: string;
+  /** The tab that is changed; the active one by default. */
+  readonly tab?: TabId;
 }
 
 export interface Focus {
@@ -100,7 +102,9 @@ export const useWorkspace = create<Workspace>()((set, get) => {
     focus: { nodes: [], turn: 0 },
 
     apply: (changes, options) =>
-      changeActive((tab) => applied(tab, "kind" in changes ? changes : batch(changes), options)),
+      change(options?.tab ?? get().active, (tab) =>
+        applied(tab, "kind" in changes ? changes : batch(changes), options),
+      ),
     undo: () => changeActive((tab) => stepped(tab, undone(tab.workflow, tab.history))),
     redo: () => changeActive((tab) => stepped(tab, redone(tab.workflow, tab.history))),
 
