@@ -83,6 +83,13 @@ def test_a_setting_that_is_not_measured_is_refused() -> None:
     assert "no hue; there are: embedding, vae, lcm" in ended.stderr
 
 
+def test_a_folder_of_another_training_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    ended = tool("evaluate.py", "--all", "--beside", str(tmp_path / "none"))
+
+    assert ended.returncode == 2
+    assert f"{tmp_path / 'none'} is no folder" in ended.stderr
+
+
 def tool(script: str, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(TOOLS / script), *options]
     return subprocess.run(command, capture_output=True, text=True)

@@ -75,6 +75,8 @@ def main() -> None:
         if unknown := [name for name in only if name not in known]:
             parser.error(f"--settings: no {', '.join(unknown)}; there are: {', '.join(known)}")
         painter = Painter(options.device, options.beside or STARTER_FOLDER)
+        if options.beside and not options.beside.is_dir():
+            parser.error(f"--beside: {options.beside} is no folder")
         enough = options.captions >= KEPT_FROM
         measure_settings(painter, options.captions, only, keep=enough and not options.beside)
         return

@@ -66,6 +66,7 @@ def train(concept: Concept, path: Path, samples: int, *, lr: float, seed: int) -
     """The embedding's averaged vectors: [n, 128]."""
     starter = base.open_base()
     rng = Random(f"{path.stem} {seed}")
+    print(f"drawing {POOL} scenes", flush=True)
     chosen = [concept.scene(rng) for _ in range(POOL)]
     z = train_unet.latents_of(chosen, rng)
     ids, vectors = _start(starter, concept.starts_as)

@@ -56,6 +56,7 @@ def train(path: Path, samples: int, lr: float, seed: int) -> dict[str, Tensor]:
     torch.manual_seed(seed)
     starter = base.open_base()
     weights = add_lora(starter.unet)
+    print(f"drawing {POOL} scenes", flush=True)
     pool = draw_pool(starter, Random(f"lcm {seed}"))
     empty = starter.encode([""])
 

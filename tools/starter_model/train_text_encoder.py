@@ -58,6 +58,7 @@ def train(path: Path, *, steps: int, lr: float, seed: int) -> None:
         optimizer.load_state_dict(state["optimizer"])
         step, seconds = state["step"], state["seconds"]
     rng = Random(f"text {seed} {step}")
+    print(f"training from {step * BATCH} captions to {steps * BATCH}", flush=True)
     while step < steps:
         began = time.monotonic()
         for group in optimizer.param_groups:
@@ -70,7 +71,7 @@ def train(path: Path, *, steps: int, lr: float, seed: int) -> None:
         optimizer.step()
         step += 1
         seconds += time.monotonic() - began
-        if step % 50 == 0:
+        if step % 20 == 0:
             pace = networks.pace(step, steps, seconds)
             print(f"{step * BATCH} captions, {pace}, loss {loss.item():.4f}", flush=True)
         if step % 500 == 0 or step == steps:

@@ -81,6 +81,8 @@ def train(rank: int, options: argparse.Namespace) -> None:
     networks.speed_up(unet)
     rng = Random(f"unet {options.seed} {rank} {progress.step}")
     torch.manual_seed(rng.randrange(2**32))
+    if rank == 0:
+        print(f"drawing {options.scenes} scenes", flush=True)
     pool = draw_pool(rng, text, options.scenes)
     empty = text(captions.rows([""])).last_hidden_state.detach()
     if rank == 0:

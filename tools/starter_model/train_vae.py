@@ -64,8 +64,9 @@ def train(half: str, path: Path, *, samples: int, lr: float, seed: int) -> None:
     loss_of: Loss = _decoder_loss if half == "decoder" else _encoder_loss
     rng = Random(f"{half} {seed} {seen}")
     torch.manual_seed(rng.randrange(2**32))
+    print(f"drawing {POOL} scenes", flush=True)
     pool = scenes.pictures([scenes.training_scene(rng) for _ in range(POOL)], rng)
-    print(f"drew {POOL} scenes; training from {seen} samples to {samples}", flush=True)
+    print(f"training from {seen} samples to {samples}", flush=True)
     while seen < samples:
         began = time.monotonic()
         rate = lr * min(1.0, (seen + BATCH) / 1600) * _cosine(seen / samples)

@@ -46,6 +46,7 @@ def train(path: Path, samples: int, lr: float, seed: int) -> nn.Module:
         module, _, last = name.replace("|", ".").rpartition(".")
         setattr(half.get_submodule(module), last, p)
     rng = Random(f"vivid {seed}")
+    print(f"drawing {POOL} scenes", flush=True)
     pool = scenes.pictures([scenes.training_scene(rng) for _ in range(POOL)], rng)
 
     def loss_of(share: float) -> Tensor:
