@@ -619,13 +619,14 @@ def _plot(
 ) -> int:
     from graphengine.context import CancelFlag
     from graphengine.engine import Engine
-    from graphengine.plot.plot import forget, run_plot
+    from graphengine.plot.plot import forget, run_plot, unneeded_problems
 
     engine = Engine.open(settings)
     print_failures(engine.registry, out)
     opened = _open(file, engine.registry).matched(engine.registry, engine.folders)
     print_problems(opened.changes, out)
     plot = _make_plot(engine, _changed(opened.workflow, changes), asked, out)
+    print_problems(unneeded_problems(engine, plot), out)
     cancel = CancelFlag()
     with _ctrl_c_stops(cancel, out):
         result = run_plot(engine, plot, on_progress=partial(_print_cell, plot, out), cancel=cancel)

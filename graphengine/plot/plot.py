@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphengine.context import CancelFlag
-from graphengine.errors import GraphEngineError, ProblemsFound
+from graphengine.errors import GraphEngineError, Problem, ProblemsFound
 from graphengine.graph import check_graph
 from graphengine.parameters import DRAW_SEED, SEED_MAX, Seed
 from graphengine.plot.axes import Axis, parse_axis
@@ -57,6 +57,11 @@ class Plot:
         """All cells in reading order: x fastest, then y, then z."""
         spans = [range(len(axis.values)) for axis in reversed(self.axes)]
         return tuple(place[::-1] for place in itertools.product(*spans))
+
+    @property
+    def targets(self) -> list[str]:
+        """The nodes that each cell needs: what gives its picture, and what measures."""
+        return list(dict.fromkeys((self.source.node_id, *self.measuring)))
 
     def at(self, place: Place) -> Workflow:
         """The workflow of a cell."""
@@ -175,6 +180,12 @@ def run_plot(
     return PlotResult(plot, ordered, time.monotonic() - began, len(cells) < plot.count)
 
 
+def unneeded_problems(engine: Engine, plot: Plot) -> list[Problem]:
+    """What is wrong with nodes that no cell needs, such as a measuring node that is missing."""
+    _, problems = check_graph(plot.workflow, engine.registry, engine.folders, targets=plot.targets)
+    return [problem for problem in problems if problem.severity == "warning"]
+
+
 def forget(engine: Engine, plot: Plot) -> None:
     """Drop what is kept of a plot, because it is written."""
     shutil.rmtree(_folder(engine, plot), ignore_errors=True)
@@ -250,9 +261,8 @@ def _refuse_hopeless(engine: Engine, plot: Plot) -> None:
     """Raise the first cell's problems if every cell has some."""
     first: ProblemsFound | None = None
     for place in plot.places:
-        targets = _targets(plot)
         graph, problems = check_graph(
-            plot.at(place), engine.registry, engine.folders, targets=targets
+            plot.at(place), engine.registry, engine.folders, targets=plot.targets
         )
         if graph is not None:
             return
@@ -296,10 +306,6 @@ def _left(cells: Mapping[Place, Cell], plot: Plot, busy_s: float) -> float | Non
     return None if not fresh else busy_s / fresh * (plot.count - len(cells))
 
 
-def _targets(plot: Plot) -> list[str]:
-    return list(dict.fromkeys((plot.source.node_id, *plot.measuring)))
-
-
 def _run_cell(
     engine: Engine,
     plot: Plot,
@@ -314,7 +320,7 @@ def _run_cell(
     ``before``: the keys of those that an earlier run kept.
     """
     workflow = plot.at(place)
-    targets = _targets(plot)
+    targets = plot.targets
     began = time.monotonic()
     try:
         key = cell_key(engine.build(workflow, targets=targets), targets, engine.folders)

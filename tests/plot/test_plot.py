@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from graphengine.context import CancelFlag
 from graphengine.errors import GraphEngineError, ProblemsFound
 from graphengine.plot.picture import draw_sheet, write_sheet
-from graphengine.plot.plot import PlotProgress, forget, make_plot, run_plot
+from graphengine.plot.plot import PlotProgress, forget, make_plot, run_plot, unneeded_problems
 from graphengine.plot.table import table, write_table
 from graphengine.workflow import Workflow
 from tests.plot.conftest import CALLS, Plots, picture_workflow
@@ -174,6 +174,17 @@ def test_a_measuring_node_makes_a_table(toy: Plots, tmp_path: Path) -> None:
     with (tmp_path / "t.csv").open() as file:
         assert [row["brightness"] for row in csv.DictReader(file)] == ["0.0", "1.0"]
     assert json.loads((tmp_path / "t.json").read_text())[1]["brightness"] == 1.0
+
+
+def test_a_measuring_node_that_is_missing_is_told(toy: Plots) -> None:
+    workflow = picture_workflow(**{"4": n("Sharpness", image=["2", 0])})
+    plot = make_plot(toy.engine, workflow, ["1.gray=1,2"])
+    (problem,) = unneeded_problems(toy.engine, plot)
+
+    assert (problem.code, problem.node_id, problem.severity) == ("unknown_node", "4", "warning")
+    assert not unneeded_problems(
+        toy.engine, make_plot(toy.engine, picture_workflow(), ["1.gray=1"])
+    )
 
 
 def test_the_sheet_carries_all_settings(toy: Plots, tmp_path: Path) -> None:
