@@ -34,6 +34,10 @@ LEAST_SECONDS = 0.05
 MOST_WAITING_BYTES = 512 * 2**20
 SUFFIX = ".safetensors"
 _DESCRIPTION = "graphengine.result"
+_NOT_KEPT = (
+    "results cannot be kept in %s: %s; set GRAPHENGINE_CACHE_DIRECTORY to a folder that can be "
+    "written and has room, or GRAPHENGINE_CACHE_DISK_BYTES to 0"
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class DiskCache:
         self._lock = threading.RLock()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="graphengine-disk-cache")
         self._last: Future[None] | None = None
+        self._told = False
 
     def get(self, key: Key) -> Entry | None:
         """The results of a key, read and verified; None if they are not there."""
@@ -142,11 +147,20 @@ class DiskCache:
                 while self._used > self.max_bytes:
                     self._evictions += 1
                     self._forget(next(iter(self._index())))
-        except Exception:  # a full disk, or a tensor that cannot be written, must not stop a run
+            self._told = False
+        except OSError as error:  # a full disk, or a folder of somebody else, must not stop a run
+            self._tell(error)
+        except Exception:  # nor must a tensor that cannot be written
             logger.warning("a result could not be kept on disk", exc_info=True)
         finally:
             with self._lock:
                 self._waiting_bytes -= size_bytes
+
+    def _tell(self, error: OSError) -> None:
+        """Say once what is wrong, until it is mended: it is the same for all results."""
+        if not self._told:
+            self._told = True
+            logger.warning(_NOT_KEPT, self._folder, error.strerror or error)
 
     # --- the index ---
 
@@ -193,9 +207,11 @@ def code_digest() -> str:
 
 def _scanned(folder: Path) -> Iterator[tuple[float, str, _File]]:
     """When each file was last used, its name without digest, and the file."""
-    if not folder.is_dir():
+    try:
+        there = [*os.scandir(folder)]
+    except OSError:  # it is not there, is no folder, or may not be read
         return
-    for found in os.scandir(folder):
+    for found in there:
         name, _, digest = found.name.removesuffix(SUFFIX).rpartition("-")
         if not found.name.endswith(SUFFIX) or not name:
             continue

@@ -172,13 +172,32 @@ def test_nothing_is_left_after_clearing(tmp_path: Path) -> None:
     assert cache.statistics().entries == cache.statistics().size_bytes == 0
 
 
-def test_a_disk_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_written_stops_nothing_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     cache = disk(tmp_path)
-    cache.put(KEYS[0], entry())
+    for key in KEYS[:3]:
+        cache.put(key, entry())
     cache.flush()
 
     assert cache.get(KEYS[0]) is None
+    (told,) = caplog.records
+    assert f"{tmp_path / 'cache'}: File exists" in told.getMessage()
+    assert "GRAPHENGINE_CACHE_DIRECTORY" in told.getMessage()
+    assert told.exc_info is None
+
+
+def test_a_folder_that_may_not_be_read_is_as_if_it_were_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    kept(tmp_path, a=entry())
+    monkeypatch.setattr("graphengine.disk_cache.os.scandir", forbidden)
+
+    assert disk(tmp_path).get(KEYS[0]) is None
 
 
 def test_memory_is_asked_first_and_gets_what_the_disk_had(tmp_path: Path) -> None:
