@@ -121,8 +121,9 @@ def file_ref(path: str | Path) -> FileRef:
 def open_tensors(source: str | Path | FileRef) -> TensorFile:
     """What a model file holds, without reading its tensors.
 
-    Recognised by content, not by name. Raises ModelFileError for a file that is missing, empty,
-    truncated, no model file, unsafe, or (given a FileRef) changed since the node looked at it.
+    Recognised by content, not by name. Raises ModelFileError for a file that is missing,
+    unreadable, empty, truncated, no model file, unsafe, or (given a FileRef) changed since the
+    node looked at it.
     """
     ref, form = _recognised(source)
     if form == "safetensors":
@@ -150,8 +151,11 @@ def _recognised(source: str | Path | FileRef) -> tuple[FileRef, str]:
         raise ModelFileError("model_changed", path=ref.path)
     if ref.size_bytes == 0:
         raise ModelFileError("model_empty", path=ref.path)
-    with Path(ref.path).open("rb") as file:
-        head = file.read(9)
+    try:
+        with Path(ref.path).open("rb") as file:
+            head = file.read(9)
+    except OSError as error:
+        raise ModelFileError("model_unreadable", path=ref.path, cause=error) from error
     if head.startswith(_ZIP_MAGIC):
         return ref, "zip"
     # Before pickle: the first byte belongs to the header's length and may be any.

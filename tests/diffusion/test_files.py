@@ -96,6 +96,18 @@ def test_a_folder_is_told(tmp_path: Path) -> None:
     assert failure(tmp_path).code == "model_is_folder"
 
 
+def test_a_file_that_may_not_be_read_is_told(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path, mode: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", forbidden)
+
+    assert failure(model_file).code == "model_unreadable"
+    assert failure(model_file).text("ja").count("Permission denied。") == 1
+
+
 def test_an_empty_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "empty.safetensors"
     path.touch()
