@@ -673,11 +673,13 @@ def _write_plot(result: PlotResult, asked: _PlotAsked, out: Output) -> None:
     from graphengine.plot.picture import write_sheet
     from graphengine.plot.table import has_measures, table, write_table
 
-    write_sheet(result, asked.output, out.language)
+    with _writing(asked.output):
+        write_sheet(result, asked.output, out.language)
     files = [asked.output]
     if asked.table is not None or has_measures(result):
         files.append(asked.table or asked.output.with_suffix(".csv"))
-        write_table(table(result, out.language), files[1])
+        with _writing(files[1]):
+            write_table(table(result, out.language), files[1])
     failed = sum(cell.error is not None for cell in result.cells)
     counts = {"count": len(result.cells), "failed": failed, "seconds": round(result.seconds, 1)}
     if out.as_json:
@@ -716,8 +718,15 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         typer.echo(text, nl=False)
         return
-    try:
+    with _writing(output):
         output.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Raise GraphEngineError if the file that is written inside cannot be written."""
+    try:
+        yield
     except OSError as error:
         reason = error.strerror or str(error)
         raise GraphEngineError("cannot_write", path=str(output), reason=reason) from error

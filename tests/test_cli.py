@@ -217,6 +217,25 @@ def test_a_person_is_asked_before_many_cells_run(
     assert ended.value.code == 1
 
 
+@pytest.mark.parametrize("options", [["-o", "."], ["-o", "out.png", "--table", "."]])
+def test_a_plot_that_cannot_be_written_says_so_and_stays(base: Path, options: list[str]) -> None:
+    def place(option: str) -> str:
+        return option if option.startswith("-") else str(base / option)
+
+    blank = {
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}},
+    }
+    command = ["plot", write(base, blank), "--x", "1.color=0,255"]
+    refused = call(*command, *map(place, options))
+    again = call(*command, "-o", str(base / "plot.png"))
+
+    assert refused.exit_code == 1
+    assert f"The file {base} cannot be written" in refused.stderr
+    assert again.exit_code == 0
+    assert "2 cells were still there" in again.stderr
+
+
 # --- validate -------------------------------------------------------------------------------------
 
 
