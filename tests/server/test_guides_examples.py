@@ -62,19 +62,20 @@ def test_what_lies_below_api_v1_answers_with_curl(server: Server, tmp_path: Path
     while not server.call(f"/history/{job}"):
         time.sleep(0.05)
     script = block_with(API, "/api/v1/validate", "sh").replace("curl -s", "curl -sf")
-    printed = run_shell(script, server, tmp_path, prompt=json.dumps(PAPER), id=job)
+    assert "Sampler.steps=5..20:5" in script
+    script = script.replace("Sampler.steps=5..20:5", "1.width=8..32:8")  # what PAPER has
+    try:
+        printed = run_shell(script, server, tmp_path, prompt=json.dumps(PAPER), id=job)
+    finally:
+        server.call("/queue", {"clear": True})
+        server.call("/api/v1/queue", {"paused": False}, method="PUT")
 
-    validated, jobs, queue, retried = objects(printed)
+    validated, plot, jobs, queue, retried = objects(printed)
     assert validated == {"valid": True, "problems": []}
+    assert plot["cells"] == 4
     assert set(jobs) == {"jobs", "counts"}
     assert queue["paused"] is True
     assert (retried["state"], retried["id"] != job) == ("queued", True)
-    server.call("/queue", {"clear": True})
-    subprocess.run(
-        ["curl", "-sf", "-X", "PUT", f"{server.url}/api/v1/queue", "-d", '{"paused": false}'],
-        check=True,
-        capture_output=True,
-    )
 
 
 @needs_starter

@@ -65,17 +65,22 @@ def _methods(rows: list[dict[str, Any]]) -> str:
         METHODS.format(count=rows[0]["count"])
         + head
         + "".join(
-            f"| {name} | {' | '.join(_cells([own[n] for n in steps]))} |\n"
+            f"| {name} | {' | '.join(_cells([own.get(n) for n in steps]))} |\n"
             for name, own in methods.items()
         )
     )
 
 
-def _cells(rows: list[dict[str, Any]]) -> list[str]:
-    shares = [
-        f"{100 * row['right']:.3g} ({100 * row['low']:.0f}-{100 * row['high']:.0f})" for row in rows
+def _cells(rows: list[dict[str, Any] | None]) -> list[str]:
+    """What is right and the distances; empty where nothing was measured."""
+    return [
+        *("" if row is None else _share(row) for row in rows),
+        *("" if row is None else f"{row['more']['distance to 200 steps']:.2g}" for row in rows),
     ]
-    return shares + [f"{row['more']['distance to 200 steps']:.2g}" for row in rows]
+
+
+def _share(row: dict[str, Any]) -> str:
+    return f"{100 * row['right']:.3g} ({100 * row['low']:.0f}-{100 * row['high']:.0f})"
 
 
 def _line(row: dict[str, Any]) -> str:
