@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -33,6 +33,11 @@ _ABOUT_NEAREST = re.compile(r"[^.。]*\{nearest\}[.。] ?")
 
 class ByLanguage(dict[str, str]):
     """A text in each language; as a detail it fills a message with the one of its language."""
+
+    @classmethod
+    def each(cls, text: Callable[[str], str]) -> ByLanguage:
+        """What ``text`` says for each language."""
+        return cls({language: text(language) for language in LANGUAGES})
 
 
 class GraphEngineError(Exception):
@@ -52,7 +57,7 @@ class GraphEngineError(Exception):
 
     def texts(self) -> ByLanguage:
         """Message and hint in every language."""
-        return ByLanguage({language: self.text(language) for language in LANGUAGES})
+        return ByLanguage.each(self.text)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON shape: the same for the command line, the server and the editor."""

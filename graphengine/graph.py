@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphengine.collecting import collector_paused
-from graphengine.errors import LANGUAGES, ByLanguage, Problem, ProblemsFound
+from graphengine.errors import ByLanguage, Problem, ProblemsFound
 from graphengine.nearest import listed, nearest
 from graphengine.parameters import DRAW_SEED, SEED_MAX, Seed
 from graphengine.spec import Bridge, NodeSpec
@@ -372,7 +372,7 @@ def _cycle_problem(path: list[str], workflow: Workflow, validation: Validation) 
         "cycle",
         first.id,
         validation.title(first),
-        details={"path": ByLanguage({language: drawn(language) for language in LANGUAGES})},
+        details={"path": ByLanguage.each(drawn)},
         type_title=validation.type_title(first),
     )
 

@@ -79,7 +79,7 @@ class Unfit(ValueError):
 
 def reason(code: str, **details: Any) -> ByLanguage:
     """The text of a code in every language."""
-    return ByLanguage({language: render(code, details, language)[0] for language in LANGUAGES})
+    return ByLanguage.each(lambda language: render(code, details, language)[0])
 
 
 def one_of(choices: Any) -> ByLanguage:
@@ -102,5 +102,6 @@ def _reason(kind: str, details: Mapping[str, Any], message: str) -> ByLanguage:
         return ByLanguage(dict.fromkeys(LANGUAGES, message))
     if _CODES[kind] == _ONE_OF:
         # Pydantic makes an English sentence of the choices: 'a', 'b' or 'c'.
-        return one_of([details["expected"].replace("' or '", "', '").replace("'", "")])
+        choices = details["expected"].replace("' or '", "', '").replace("'", "")
+        return reason(_ONE_OF, expected=choices)
     return reason(_CODES[kind], **details)

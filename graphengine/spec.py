@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphengine.errors import LANGUAGES, ByLanguage
+from graphengine.errors import ByLanguage
 from graphengine.parameters import Widget
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class NodeSpec:
     @cached_property
     def titles(self) -> ByLanguage:
         """What it is called in each language."""
-        return ByLanguage({language: self.text(language).title for language in LANGUAGES})
+        return ByLanguage.each(lambda language: self.text(language).title)
 
     def text(self, language: str) -> NodeTexts:
         """The texts in a language, English where one is missing."""

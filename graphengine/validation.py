@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from graphengine.errors import LANGUAGES, ByLanguage, Problem, Severity
+from graphengine.errors import ByLanguage, Problem, Severity
 from graphengine.folders import Folders
 from graphengine.nearest import listed, nearest
 from graphengine.other_models import models_of
@@ -282,7 +282,7 @@ class Validation:
         node = self._workflow.nodes.get(link.node)
         if node is None:
             return f"{self._outside[link.node].title} (#{link.node})"
-        return ByLanguage({language: self.name(node, language) for language in LANGUAGES})
+        return ByLanguage.each(lambda language: self.name(node, language))
 
     def _nodes_between(self, offered: str, wanted: str) -> ByLanguage:
         """The titles of up to three nodes that turn one type into the other, simplest first."""
@@ -354,9 +354,7 @@ class _ListedOnce(Folders):
 
 def listed_titles(specs: Sequence[NodeSpec]) -> ByLanguage:
     """What nodes are called, for a message in each language."""
-    return ByLanguage(
-        {language: listed(spec.titles[language] for spec in specs) for language in LANGUAGES}
-    )
+    return ByLanguage.each(lambda language: listed(spec.titles[language] for spec in specs))
 
 
 def listed_once(folders: Folders) -> Folders:

@@ -228,10 +228,12 @@ class _Seeds:
 
     def draw(self) -> int:
         place = len(self.given)
-        known = place < len(self._before)
-        fresh = random.SystemRandom().randint(0, SEED_MAX)
-        self.given.append(self._before[place] if known else fresh)
-        return self.given[-1]
+        if place < len(self._before):
+            seed = self._before[place]
+        else:
+            seed = random.SystemRandom().randint(0, SEED_MAX)
+        self.given.append(seed)
+        return seed
 
 
 def _with_seeds(workflow: Workflow, registry: Registry, seeds: _Seeds) -> Workflow:

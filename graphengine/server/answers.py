@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
-from graphengine.errors import LANGUAGES, ByLanguage, GraphEngineError
+from graphengine.errors import ByLanguage, GraphEngineError
 from graphengine.json_text import dump_json, parse_json
 from graphengine.reasons import findings, reason
 from graphengine.store import StoreUnavailable
@@ -60,7 +60,7 @@ class Refusal(Exception):
 
 def refusal_of(error: GraphEngineError, status: int = 400) -> Refusal:
     """An error of ours as an answer."""
-    texts = {language: error.text(language) for language in LANGUAGES}
+    texts = error.texts()
     return Refusal(status, error.code, texts["en"], extra_info={"message": texts})
 
 

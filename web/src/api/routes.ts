@@ -238,12 +238,22 @@ export function viewUrl(file: FileRef, preview?: "webp;80"): string {
   return `/view?${query}`;
 }
 
-export function uploadImage(
-  file: File,
-): Promise<{ name: string; subfolder: string; type: string }> {
+/** Store a picture among the inputs; what an image input calls it. */
+export async function uploadImage(file: File): Promise<string> {
   const form = new FormData();
   form.append("image", file, file.name);
-  return request("POST", "/upload/image", { body: form });
+  return inputName(await request<Stored>("POST", "/upload/image", { body: form }));
+}
+
+/** How the server tells where it stored an upload. */
+export interface Stored {
+  readonly name: string;
+  readonly subfolder: string;
+}
+
+/** What an image input calls a stored file. */
+export function inputName({ name, subfolder }: Stored): string {
+  return subfolder === "" ? name : `${subfolder}/${name}`;
 }
 
 function abortable(signal: AbortSignal | undefined): { signal?: AbortSignal } {

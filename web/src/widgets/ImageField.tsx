@@ -22,10 +22,9 @@ export function ImageField(props: FieldProps<ImageWidget>) {
   const file = typeof value === "string" ? value : "";
   const take = async (picture: File | undefined) => {
     if (picture === undefined) return;
-    const uploaded = await attempt(uploadImage(picture));
-    if (uploaded === undefined) return;
-    const { name: stored, subfolder } = uploaded;
-    set(subfolder === "" ? stored : `${subfolder}/${stored}`, { once: true });
+    const stored = await attempt(uploadImage(picture));
+    if (stored === undefined) return;
+    set(stored, { once: true });
     await attempt(refreshNodes());
   };
   const onDrop = (event: DragEvent) => {

@@ -3,6 +3,7 @@
 import { Dialog } from "radix-ui";
 import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
 import { request } from "../api/http";
+import { inputName, type Stored } from "../api/routes";
 import { type Mask, show, useView } from "../canvas/view";
 import { shortcutOf } from "../commands/keys";
 import { useTranslation } from "../i18n";
@@ -235,8 +236,8 @@ async function uploadMasked(
   form.append("image", blob, `${stem}-mask-${Date.now().toString(36)}.png`);
   form.append("type", "input");
   form.append("original_ref", JSON.stringify(reference));
-  const stored = await request<{ name: string; subfolder: string }>("POST", "/upload/mask", {
+  const stored = await request<Stored>("POST", "/upload/mask", {
     body: form,
   });
-  return stored.subfolder === "" ? stored.name : `${stored.subfolder}/${stored.name}`;
+  return inputName(stored);
 }

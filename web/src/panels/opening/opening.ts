@@ -32,7 +32,7 @@ function asPicture(error: unknown, blob: Blob, name: string): NoticeAction | und
   const plain = error instanceof ApiError && error.code === "nothing_carried";
   if (!plain || !blob.type.startsWith("image/") || loads === undefined) return undefined;
   const load = async () => {
-    const { name: image } = await routes.uploadImage(new File([blob], name, { type: blob.type }));
+    const image = await routes.uploadImage(new File([blob], name, { type: blob.type }));
     addWith(loads, { image });
     await refreshNodes();
   };
